@@ -1,0 +1,62 @@
+-- Who is asking, always from the token and the tables, never from an argument.
+-- Null for anonymous callers, for the service role, and for those who are unknown, deleted or suspended.
+create or replace function private.caller_id() returns uuid
+language sql stable security definer set search_path = '' as $$
+  select u.id from public.user_account u
+  where u.clerk_id = (nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')
+    and u.deleted_at is null and u.status <> 'SUSPENDED';
+$$;
+
+create or replace function private.caller_is(wanted public.role_name) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (select 1 from public.user_role r where r.user_id = private.caller_id() and r.role = wanted);
+$$;
+
+create or replace function private.caller_may(wanted text) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (
+    select 1 from public.user_role r join private.role_permission p on p.role = r.role
+    where r.user_id = private.caller_id() and p.permission = wanted);
+$$;
+
+-- The caller's id, or a refusal. The guard has asked this already when the API names a permission; a definer function asks again,
+-- because PostgREST can be called without naming one.
+create or replace function private.require_caller(permission text) returns uuid
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  id uuid := private.caller_id();
+begin
+  if id is null then
+    perform private.refuse(401, 'unauthenticated', 'Sign in first.');
+  end if;
+  if not private.caller_may(permission) then
+    perform private.refuse(403, 'forbidden', format('This needs the permission %s.', permission));
+  end if;
+  return id;
+end $$;
+
+create or replace function private.require_service() returns void
+language plpgsql stable set search_path = '' as $$
+begin
+  if private.request_role() <> 'service_role' then
+    perform private.refuse(403, 'forbidden', 'Only the service may do this.');
+  end if;
+end $$;
+
+create or replace function private.roles_of(user_id uuid) returns text[]
+language sql stable security definer set search_path = '' as $$
+  select coalesce(array_agg(r.role::text order by r.role), '{}') from public.user_role r where r.user_id = roles_of.user_id;
+$$;
+
+create or replace function private.permissions_of(user_id uuid) returns text[]
+language sql stable security definer set search_path = '' as $$
+  select coalesce(array_agg(distinct p.permission order by p.permission), '{}')
+  from public.user_role r join private.role_permission p on p.role = r.role
+  join public.user_account u on u.id = r.user_id
+  where r.user_id = permissions_of.user_id and u.status <> 'SUSPENDED';
+$$;
+
+create or replace function private.display_name(user_id uuid) returns text
+language sql stable security definer set search_path = '' as $$
+  select nullif(concat_ws(' ', u.first_name, u.last_name), '') from public.user_account u where u.id = display_name.user_id;
+$$;

@@ -1,0 +1,175 @@
+-- Which durations a coach sells: any step of five between his limits when he allows custom ones; otherwise his default, minimum and maximum,
+-- and those he has set a price for.
+create or replace function private.sells_duration(p public.coach_profile, duration integer) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select duration between p.minimum_duration and p.maximum_duration and duration % 5 = 0
+    and (p.allow_custom_duration or duration in (p.default_duration, p.minimum_duration, p.maximum_duration)
+         or (private.rate_in_force(p.user_id, duration, private.now())).id is not null);
+$$;
+
+-- All that slots are computed from, in one trip: listing and booking read the same. `duration` null asks for the coach's default.
+-- Other people's sessions leave as bare intervals. With an Idempotency-Key that was answered before, `replay` is that answer.
+create or replace function public.booking_context(coach_id uuid, from_at timestamptz, to_at timestamptz, duration integer default null) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  caller uuid := private.require_caller('slot:read');
+  replay jsonb := private.idempotent_answer();
+  coach public.coach_profile;
+  moment timestamptz := private.now();
+  minutes integer;
+begin
+  if replay is not null then
+    return jsonb_build_object('replay', replay);
+  end if;
+  select * into coach from public.coach_profile p where p.user_id = booking_context.coach_id;
+  if coach.user_id is null or not private.is_bookable(coach) then
+    perform private.refuse(404, 'not_found', 'There is no such coach.');
+  end if;
+  minutes := coalesce(duration, coach.default_duration);
+  return jsonb_build_object(
+    'availability_version', coach.availability_version,
+    'duration', minutes,
+    'duration_offered', private.sells_duration(coach, minutes),
+    'price', private.session_price(coach.user_id, minutes, moment),
+    'timezone', (select u.timezone from public.user_account u where u.id = caller),
+    'schedules', (select coalesce(jsonb_agg(to_jsonb(a) order by a.created_at, a.id), '[]')
+                  from public.availability_schedule a where a.coach_id = coach.user_id),
+    -- A slot in [from, to) reaches from its buffer before (at most 3 h) to its end and buffer after (at most 4 + 3 h).
+    'blocked', (select coalesce(jsonb_agg(jsonb_build_array(lower(s.blocked), upper(s.blocked)) order by s.starts_at), '[]')
+                from public.session s
+                where s.coach_id = coach.user_id and s.blocked && tstzrange(from_at - interval '3 hours', to_at + interval '7 hours')
+                  and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
+                  and (s.status <> 'PENDING_PAYMENT' or s.hold_expires_at > moment)),
+    -- The daily cap counts whole local dates: a day and a half on either side covers every zone.
+    'session_starts', (select coalesce(jsonb_agg(s.starts_at order by s.starts_at), '[]')
+                from public.session s
+                where s.coach_id = coach.user_id and s.starts_at >= from_at - interval '36 hours' and s.starts_at < to_at + interval '36 hours'
+                  and (s.status in ('SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'NO_SHOW') or (s.status = 'PENDING_PAYMENT' and s.hold_expires_at > moment))
+                  and exists (select 1 from public.availability_schedule a where a.coach_id = coach.user_id and a.max_sessions_per_day is not null)));
+end $$;
+
+-- Holds that ran out stop blocking: now() cannot stand in an exclusion constraint's predicate, so they are moved before the insert.
+create or replace function private.expire_holds(person uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  held uuid;
+begin
+  for held in select s.id from public.session s
+    where person in (s.coach_id, s.mentee_id) and s.status = 'PENDING_PAYMENT' and s.hold_expires_at <= private.now() order by s.id for update
+  loop
+    perform private.move_session(held, 'EXPIRED', 'SYSTEM', null, 'The hold ran out.');
+  end loop;
+end $$;
+
+-- Books what Python decided on with open_slots, and trusts nothing of it: the coach's hours are those of `decided_on` (a newer version is
+-- refused, 409 availability_changed, and decided again), everything else is checked here.
+-- Locks: both people in the order of their ids, then the coach's profile. A person may be coach in one booking and mentee in another at
+-- the same moment, so "coach, then mentee" would let two bookings wait for each other.
+create or replace function public.book_session(
+  coach_id uuid, start_at timestamptz, duration integer, schedule_id uuid, decided_on integer, expected_price jsonb default null, note text default null)
+returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_variable
+declare
+  caller uuid := private.require_caller('session:book');
+  answer jsonb := private.begin_idempotent();
+  moment timestamptz := private.now();
+  end_at timestamptz := start_at + make_interval(mins => duration);
+  coach public.coach_profile;
+  hours public.availability_schedule;
+  price jsonb;
+  bps integer := (private.setting('platform_fee_bps', '850') #>> '{}')::integer;
+  due boolean;
+  person uuid;
+  made public.session;
+  day date;
+begin
+  if answer is not null then
+    return answer;
+  end if;
+  answer := private.take_rate_limit('session_book');
+  if answer is not null then
+    return answer;
+  end if;
+  if coach_id = caller then
+    return private.end_idempotent(private.refused(422, 'self_booking', 'You cannot book yourself.'));
+  end if;
+
+  for person in select u.id from public.user_account u where u.id in (coach_id, caller) order by u.id for no key update loop
+    perform private.expire_holds(person);
+  end loop;
+  select * into coach from public.coach_profile p where p.user_id = coach_id for no key update;
+  if coach.user_id is null or not private.is_bookable(coach) then
+    perform private.refuse(404, 'not_found', 'There is no such coach.');
+  end if;
+  if coach.availability_version <> decided_on then
+    return private.refused(409, 'availability_changed', 'The coach has just changed his availability.');
+  end if;
+  select * into hours from public.availability_schedule a where a.id = schedule_id and a.coach_id = coach.user_id;
+  if hours.id is null then
+    return private.refused(409, 'availability_changed', 'The coach has just changed his availability.');
+  end if;
+
+  if not private.sells_duration(coach, duration) or duration < hours.minimum_duration or duration > hours.maximum_duration then
+    return private.end_idempotent(private.outside_availability('duration'));
+  end if;
+  if start_at < moment or start_at < moment + make_interval(mins => hours.minimum_notice) then
+    return private.end_idempotent(private.outside_availability('notice'));
+  end if;
+  day := (start_at at time zone hours.timezone)::date;
+  if day > (moment at time zone hours.timezone)::date + hours.booking_window_days then
+    return private.end_idempotent(private.outside_availability('window'));
+  end if;
+  if hours.max_sessions_per_day <= (
+      select count(*) from public.session s
+      where s.coach_id = coach.user_id and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'NO_SHOW')
+        and s.starts_at >= day::timestamp at time zone hours.timezone and s.starts_at < (day + 1)::timestamp at time zone hours.timezone) then
+    return private.end_idempotent(private.outside_availability('daily_cap'));
+  end if;
+  price := private.session_price(coach.user_id, duration, moment);
+  if expected_price is not null and ((expected_price ->> 'amount')::bigint <> (price ->> 'amount')::bigint
+      or expected_price ->> 'currency' <> price ->> 'currency') then
+    return private.end_idempotent(private.refused(409, 'price_changed', 'The price is not the expected one.',
+      jsonb_build_object('price', private.money((price ->> 'amount')::bigint, price ->> 'currency'))));
+  end if;
+  -- The two constraints hold each role of a person apart; this holds a person's coaching against his own lessons, under the locks above.
+  if exists (
+      select 1 from public.session s
+      where s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
+        and ((s.coach_id = caller and s.blocked && tstzrange(start_at, end_at))
+          or (s.mentee_id = coach.user_id and tstzrange(s.starts_at, s.ends_at)
+              && tstzrange(start_at - make_interval(mins => hours.buffer_before), end_at + make_interval(mins => hours.buffer_after))))) then
+    return private.end_idempotent(private.slot_unavailable());
+  end if;
+
+  due := (price ->> 'amount')::bigint > 0 and (private.setting('flag.session_payments', 'false') #>> '{}')::boolean;
+  begin
+    insert into public.session (
+      coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, buffer_before, buffer_after, blocked, coach_timezone, mentee_timezone,
+      rate_amount, price_amount, fee_amount, fee_bps, currency, note, hold_expires_at, created_at, updated_at)
+    values (
+      coach.user_id, caller, (case when due then 'PENDING_PAYMENT' else 'SCHEDULED' end)::public.session_status, start_at, end_at, duration,
+      hours.buffer_before, hours.buffer_after,
+      tstzrange(start_at - make_interval(mins => hours.buffer_before), end_at + make_interval(mins => hours.buffer_after), '[)'),
+      hours.timezone, (select u.timezone from public.user_account u where u.id = caller),
+      (price ->> 'rate_amount')::integer, (price ->> 'amount')::integer, ((price ->> 'amount')::bigint * bps * 2 + 10000) / 20000, bps,
+      price ->> 'currency', note, case when due then moment + interval '15 minutes' end, moment, moment)
+    returning * into made;
+  exception when exclusion_violation then
+    return private.end_idempotent(private.slot_unavailable());
+  end;
+  insert into public.session_transition (session_id, to_status, actor, actor_id, request_id, occurred_at)
+  values (made.id, made.status, 'MENTEE', caller, private.request_id(), moment);
+  perform private.emit_session(made, 'MENTEE');
+  return private.end_idempotent(private.answer(201, private.session_json(made)));
+end $$;
+
+create or replace function private.slot_unavailable() returns jsonb
+language sql immutable set search_path = '' as $$
+  select private.refused(409, 'slot_unavailable', 'This time was just taken. Load the slots again and choose another.');
+$$;
+
+create or replace function private.outside_availability(reason text) returns jsonb
+language sql immutable set search_path = '' as $$
+  select private.refused(422, 'outside_availability', 'The coach cannot be booked for this time.', jsonb_build_object('reason', reason));
+$$;

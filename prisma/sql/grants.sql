@@ -1,0 +1,46 @@
+-- Everything is taken away first, from every role: Supabase's default privileges give each new table and function to anon, authenticated and
+-- service_role, so "revoke from public" alone would leave them open.
+revoke all on all tables in schema public, private from public, anon, authenticated, service_role;
+revoke all on all sequences in schema public, private from public, anon, authenticated, service_role;
+revoke all on all functions in schema public, private from public, anon, authenticated, service_role;
+revoke all on schema private from public;
+grant usage on schema private to anon, authenticated, service_role;
+
+-- Tables: signed-in callers may read, row by row as policies/ says. Columns are named where some are nobody's business but the API's.
+grant select (id, email, email_verified, first_name, last_name, timezone, locale, status, version, created_at, updated_at)
+  on public.user_account to authenticated;
+grant select on public.user_role, public.coach_profile, public.coach_rate, public.availability_schedule to authenticated;
+grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, coach_timezone, mentee_timezone, rate_amount, price_amount,
+              currency, note, hold_expires_at, cancelled_at, cancelled_by, cancellation_reason, version, created_at, updated_at)
+  on public.session to authenticated;
+grant select on public.session_transition to authenticated;
+
+-- The service role reads what jobs and support need, and writes through functions only.
+grant select on all tables in schema public to service_role;
+revoke all on public._prisma_migrations from service_role;
+
+-- Helpers that policies and invoker code call as the caller.
+grant execute on function private.guard(), private.caller_id(), private.caller_is(public.role_name) to anon, authenticated, service_role;
+
+grant execute on function
+  public.list_coaches(text, timestamptz, uuid, integer), public.get_coach(uuid)
+  to anon, authenticated;
+
+grant execute on function
+  public.ensure_user(), public.get_me(), public.update_me(jsonb, integer),
+  public.get_user_roles(uuid), public.set_user_roles(uuid, text[], text, integer),
+  public.get_coach_profile(), public.create_coach_profile(jsonb), public.update_coach_profile(jsonb, integer),
+  public.list_schedules(uuid, timestamptz, uuid, integer), public.get_schedule(uuid), public.create_schedule(jsonb),
+  public.update_schedule(uuid, jsonb, integer), public.delete_schedule(uuid),
+  public.booking_context(uuid, timestamptz, timestamptz, integer),
+  public.book_session(uuid, timestamptz, integer, uuid, integer, jsonb, text), public.record_refusal(integer, jsonb),
+  public.get_session(uuid), public.list_sessions(text, text, timestamptz, timestamptz, timestamptz, uuid, integer),
+  public.cancel_session(uuid, text, integer)
+  to authenticated;
+
+grant execute on function
+  public.record_webhook_event(text, text, text, jsonb), public.claim_webhook_event(uuid, integer),
+  public.fail_webhook_event(uuid, text, boolean), public.sweep_webhook_events(integer, integer),
+  public.apply_clerk_user(uuid, text, text, boolean, text, text, timestamptz), public.delete_clerk_user(uuid, text),
+  public.claim_outbox_events(integer, integer), public.mark_outbox_published(uuid[])
+  to service_role;

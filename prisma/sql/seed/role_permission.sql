@@ -1,0 +1,17 @@
+-- Who may do what. A user's permissions are the union over his roles; docs and tests read this table.
+delete from private.role_permission;
+insert into private.role_permission (role, permission)
+select r.role::public.role_name, p.permission from (values
+  ('user:read', '{MENTEE,COACH,ADMIN}'::text[]),
+  ('user:update', '{MENTEE,COACH,ADMIN}'),
+  ('role:read', '{MENTEE,COACH,ADMIN}'),
+  ('role:manage', '{ADMIN}'),
+  ('coach_profile:read', '{COACH}'),
+  ('coach_profile:manage', '{COACH}'),
+  ('availability:read', '{COACH,ADMIN}'),
+  ('availability:manage', '{COACH}'),
+  ('slot:read', '{MENTEE,COACH,ADMIN}'),
+  ('session:read', '{MENTEE,COACH,ADMIN}'),
+  ('session:book', '{MENTEE}'),
+  ('session:cancel', '{MENTEE,COACH,ADMIN}')
+) p (permission, roles) cross join lateral unnest(p.roles) r (role);
