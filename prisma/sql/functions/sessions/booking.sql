@@ -103,11 +103,11 @@ begin
     perform private.refuse(404, 'not_found', 'There is no such coach.');
   end if;
   if coach.availability_version <> decided_on then
-    return private.refused(409, 'availability_changed', 'The coach has just changed his availability.');
+    return private.refused(409, 'availability_changed', 'The coach has just changed their availability.');
   end if;
   select * into hours from public.availability_schedule a where a.id = schedule_id and a.coach_id = coach.user_id;
   if hours.id is null then
-    return private.refused(409, 'availability_changed', 'The coach has just changed his availability.');
+    return private.refused(409, 'availability_changed', 'The coach has just changed their availability.');
   end if;
 
   if not private.sells_duration(coach, duration) or duration < hours.minimum_duration or duration > hours.maximum_duration then

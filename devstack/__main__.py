@@ -1,0 +1,42 @@
+"""python -m devstack serve: run the local stack. python -m devstack reset: forget its data."""
+
+import asyncio
+import os
+import shutil
+import stat
+import sys
+
+from devstack.config import Config, StackError
+from devstack.stack import Stack
+
+
+def reset(config: Config) -> None:
+    """Remove the stack's folder, and nothing that is not one; a stack that runs in it is stopped by nobody but you."""
+    if not config.directory.exists():
+        return
+    if not (config.directory / "keys.json").exists():
+        raise StackError(f"{config.directory} is not a stack's folder: it was left alone")
+    Stack(config).lock()
+    shutil.rmtree(config.directory)
+
+
+def main() -> int:
+    if stat.S_ISFIFO(os.fstat(1).st_mode):
+        os.set_blocking(1, False)  # whoever pipes the log somewhere must not be able to stop the stack
+    try:
+        match sys.argv[1:]:
+            case ["serve"]:
+                asyncio.run(Stack(Config.from_env()).run())
+            case ["reset"]:
+                reset(Config.from_env())
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
+    except StackError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

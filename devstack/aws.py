@@ -1,0 +1,117 @@
+"""The local AWS: a moto server, the queues, bus, rules and secrets that the template declares, and what is in them."""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import aiohttp
+
+from devstack.config import StackError
+from devstack.intrinsics import ACCOUNT, REGION
+from devstack.postgres import free_port
+from devstack.processes import Processes
+from devstack.template import Queue, Template
+
+START_SECONDS = 30
+RECORDER = "devstack-recorded-events"
+_SERVICES = {"sqs": ("AmazonSQS", "1.0"), "events": ("AWSEvents", "1.1"), "secretsmanager": ("secretsmanager", "1.1")}
+_DEPTHS = {
+    "visible": "ApproximateNumberOfMessages",
+    "inFlight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+
+class AwsError(Exception):
+    """AWS refused a call."""
+
+
+class Aws:
+    """Calls AWS's own JSON protocol rather than boto3, which cannot wait on many queues without as many threads."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self._port}"
+        self._events: list[dict[str, Any]] = []
+
+    async def start(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
+        )
+        argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._port)]
+        process = await self._processes.start("aws", argv)
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                try:
+                    async with self._session.get(f"{self.endpoint}/moto-api/config"):
+                        return
+                except aiohttp.ClientConnectionError:
+                    if process.returncode is not None:
+                        raise StackError(f"moto did not start:\n{self._processes.log_tail('aws')}") from None
+                    await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def call(self, service: str, action: str, **parameters: Any) -> dict[str, Any]:
+        """One call of an AWS API; AwsError when it is refused."""
+        prefix, version = _SERVICES[service]
+        credential = f"local/20260101/{REGION}/{service}/aws4_request"
+        headers = {
+            "Content-Type": f"application/x-amz-json-{version}",
+            "X-Amz-Target": f"{prefix}.{action}",
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=local",
+        }
+        async with self._session.post(self.endpoint, data=json.dumps(parameters), headers=headers) as response:
+            text = await response.text()
+            if response.status >= 300:
+                raise AwsError(f"{action}: {text[:500]}")
+            answer: dict[str, Any] = json.loads(text or "{}")
+            return answer
+
+    def queue_url(self, name: str) -> str:
+        return f"{self.endpoint}/{ACCOUNT}/{name}"
+
+    async def create(self, template: Template, secrets: dict[str, str]) -> None:
+        """Make what the template declares, and the secrets that the stack itself gives to the functions."""
+        redriven = [queue for queue in template.queues if "RedrivePolicy" in queue.attributes]
+        plain = [queue for queue in template.queues if queue not in redriven]
+        for queue in [*plain, *redriven, Queue(RECORDER, {})]:  # a dead-letter queue before those that point to it
+            await self.call("sqs", "CreateQueue", QueueName=queue.name, Attributes=queue.attributes)
+        for bus in template.buses:
+            await self.call("events", "CreateEventBus", Name=bus)
+            arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{RECORDER}"
+            await self._rule(bus, RECORDER, {"account": [ACCOUNT]}, [{"Id": RECORDER, "Arn": arn}])
+        for rule in template.rules:
+            await self._rule(rule.bus, rule.name, rule.pattern, rule.targets)
+        for name, value in {**dict.fromkeys(template.secrets, "{}"), **secrets}.items():
+            await self.call("secretsmanager", "CreateSecret", Name=name, SecretString=value)
+
+    async def _rule(self, bus: str, name: str, pattern: dict[str, Any], targets: list[dict[str, Any]]) -> None:
+        await self.call("events", "PutRule", EventBusName=bus, Name=name, EventPattern=json.dumps(pattern))
+        await self.call("events", "PutTargets", EventBusName=bus, Rule=name, Targets=targets)
+
+    async def depths(self, queue: str) -> dict[str, int]:
+        """How many messages a queue holds: {visible, inFlight, delayed}."""
+        url = self.queue_url(queue)
+        answer = await self.call("sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
+        return {name: int(answer["Attributes"][attribute]) for name, attribute in _DEPTHS.items()}
+
+    async def events(self) -> list[dict[str, Any]]:
+        """Every event that was put on a bus since the start, oldest first, as EventBridge delivers it."""
+        url = self.queue_url(RECORDER)
+        while messages := (await self.call("sqs", "ReceiveMessage", QueueUrl=url, MaxNumberOfMessages=10)).get(
+            "Messages"
+        ):
+            self._events += [json.loads(message["Body"]) for message in messages]
+            entries = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(messages)]
+            await self.call("sqs", "DeleteMessageBatch", QueueUrl=url, Entries=entries)
+        return self._events
+
+    async def emails(self) -> list[dict[str, Any]]:
+        """Every message that was sent through SES since the start, as moto keeps it."""
+        async with self._session.get(f"{self.endpoint}/moto-api/data.json") as response:
+            kept = json.loads(await response.text()).get("ses", {})
+        return [message for kind in ("Message", "RawMessage", "TemplateMessage") for message in kept.get(kind, [])]

@@ -1,0 +1,121 @@
+"""The booking story, told over HTTP against a running stack: what `make demo` prints."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from devstack.demo_data import WEEK
+
+
+class Story:
+    """Sends each request of the story, prints it with its answer's status, and stops at the first that is not as told."""
+
+    def __init__(self, base_url: str) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=30)
+        self._step = 0
+
+    def tell(self, line: str) -> None:
+        self._step += 1
+        print(f"\n{self._step:2}. {line}")
+
+    def sign_up(self, first_name: str, *roles: str) -> dict[str, Any]:
+        email = f"{first_name.lower()}.{uuid4().hex[:8]}@example.com"
+        person = {"email": email, "firstName": first_name, "lastName": "Demo", "roles": roles}
+        return self.send("POST", "/_dev/users", body=person, shown={**person, "roles": list(roles)})
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        body: Any = None,
+        expect: int = 200,
+        key: str | None = None,
+        shown: Any = None,
+        **query: Any,
+    ) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= {"Idempotency-Key": key} if key else {}
+        answer = self._http.request(method, path, json=body, params=query or None, headers=headers)
+        print(f"    {method} {answer.request.url.raw_path.decode()} -> {answer.status_code}")
+        document: dict[str, Any] = answer.json() if answer.content else {}
+        if answer.status_code != expect:
+            sys.exit(f"    expected {expect}, and was answered: {answer.text}")
+        return document
+
+    def say(self, line: str) -> None:
+        print(f"    {line}")
+
+
+def tell(base_url: str) -> None:
+    """Run the story. Ends the program with a message when a step is answered otherwise than told."""
+    story = Story(base_url)
+    story.tell("Casey signs up as a coach, describes herself and publishes.")
+    coach = story.sign_up("Casey", "COACH")
+    profile = {
+        "bio": "Twenty years of listings in New York: pricing, staging and the talk that wins the mandate.",
+        "specialties": ["Listings"],
+        "hourlyRate": {"amount": 15000, "currency": "USD"},
+    }
+    made = story.send("POST", "/api/coach/profile", token=coach["token"], body=profile, expect=201)["data"]
+    publish = {"status": "PUBLISHED", "version": made["version"]}
+    story.send("PATCH", "/api/coach/profile", token=coach["token"], body=publish)
+
+    story.tell("She opens Monday to Friday, 9 to 5 in New York, with 15 minutes around each session.")
+    weekly = [{"day": day, "intervals": [{"from": "09:00", "to": "17:00"}]} for day in WEEK]
+    schedule = {"name": "Office hours", "timezone": "America/New_York", "isDefault": True, "weekly": weekly}
+    story.send("POST", "/api/coaching/availability", token=coach["token"], body=schedule, expect=201)
+
+    story.tell("Mia, a mentee in London, looks for a free hour next week.")
+    mia = story.sign_up("Mia", "MENTEE")
+    start = datetime.now(UTC).replace(microsecond=0, second=0, minute=0) + timedelta(days=7)
+    query = {
+        "coachId": coach["userId"],
+        "from": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "to": f"{start + timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}",
+        "duration": 60,
+        "timezone": "Europe/London",
+    }
+    slots = story.send("GET", "/api/coaching/slots", token=mia["token"], **query)
+    chosen = slots["data"][0]
+    story.say(f"{len(slots['data'])} slots; the first is {chosen['localStart']}, for {_money(slots['price'])}")
+
+    story.tell("She books it, and her phone sends the request twice: one session, the same answer.")
+    booking = {"coachId": coach["userId"], "start": chosen["start"], "duration": 60, "expectedPrice": slots["price"]}
+    key = uuid4().hex
+    session = story.send("POST", "/api/sessions", token=mia["token"], body=booking, key=key, expect=201)["data"]
+    again = story.send("POST", "/api/sessions", token=mia["token"], body=booking, key=key, expect=201)["data"]
+    story.say(f"{session['status']}, {session['start']} to {session['end']}, {_money(session['price'])}")
+    if again != session:
+        sys.exit("    the second answer was another one")
+
+    story.tell("Noah wants the same hour and is told that it is gone; Mia's session is none of his business.")
+    noah = story.sign_up("Noah", "MENTEE")
+    taken = story.send("POST", "/api/sessions", token=noah["token"], body=booking, key=uuid4().hex, expect=409)
+    story.say(f"{taken['code']}: {taken['detail']}")
+    story.send("GET", f"/api/sessions/{session['id']}", token=noah["token"], expect=404)
+
+    story.tell("Casey sees who is coming.")
+    mine = story.send("GET", "/api/sessions", token=coach["token"], role="COACH")["data"]
+    story.say(f"{len(mine)} session, with {mine[0]['menteeName']}")
+
+    story.tell("Mia cancels, and the hour is free again.")
+    cancelled = {"reason": "A viewing came up"}
+    story.send("POST", f"/api/sessions/{session['id']}/cancel", token=mia["token"], body=cancelled)
+    free = story.send("GET", "/api/coaching/slots", token=noah["token"], **query)["data"]
+    story.say("free again" if chosen["start"] in {slot["start"] for slot in free} else sys.exit("    still taken"))
+
+    story.tell("What the system told the rest of itself.")
+    story.send("POST", "/_dev/drain")
+    for event in story.send("GET", "/_dev/events")["events"]:
+        if session["id"] in str(event):
+            story.say(f"{event.get('detail-type') or event.get('type')}")
+    print("\nThat is the whole story: booked once, and seen by those two alone.")
+
+
+def _money(price: dict[str, Any]) -> str:
+    return f"{price['amount'] / 100:.2f} {price['currency']}"

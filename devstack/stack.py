@@ -1,0 +1,297 @@
+"""The local stack as a whole: starts every part, serves the one public port, stops everything again."""
+
+import asyncio
+import errno
+import fcntl
+import json
+import os
+import signal
+import time
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import Any
+
+import watchfiles
+from aiohttp import web
+
+from devstack import database, demo_data
+from devstack.aws import Aws
+from devstack.clock import Clock
+from devstack.config import Config, Keys, StackError
+from devstack.dev_routes import DevRoutes
+from devstack.gateway import SERVER, Gateway
+from devstack.postgres import Postgres, free_port
+from devstack.processes import Processes
+from devstack.rest import Rest
+from devstack.simulators.clerk import Clerk
+from devstack.template import Template, load
+from devstack.triggers import Triggers
+from devstack.workers import Workers
+
+HOST = "127.0.0.1"
+PREWARMED = ("clerk", "clerk_events", "outbox_relay")  # what a new user waits for
+SERVICE_SECRET = "coachline/local/service"  # noqa: S105 - its name
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def say(line: str) -> None:
+    """One line on the console. A reader who is gone, or asleep on a pipe, must not stop the stack."""
+    with suppress(BrokenPipeError, BlockingIOError):
+        os.write(1, f"{datetime.now().astimezone():%H:%M:%S} {line}\n".encode(errors="backslashreplace"))
+
+
+class Stack:
+    rest: Rest | None = None
+    aws: Aws
+    clerk: Clerk
+    keys: Keys
+    postgres: Postgres
+    template: Template
+    triggers: Triggers
+    workers: Workers
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.url = f"http://{HOST}:{config.port}"
+        self.origins = [self.url, f"http://localhost:{config.port}"]
+        self.issuer = f"{self.url}/_sim/clerk"
+        self.clock = Clock()
+        self._inside = f"http://{HOST}:{free_port()}"  # the same server for the stack's own use, open from the start
+        self._processes = Processes(config.directory)
+        self._closers: list[Callable[[], Awaitable[Any]]] = [self._processes.stop_all]
+        self._gateway: Gateway | None = None
+        self._ready = False
+
+    async def run(self) -> None:
+        """Serve until SIGINT or SIGTERM, or until a part fails (StackError); in the end everything is stopped."""
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, asked.set)
+        starting = asyncio.create_task(self.start())
+        failing = asyncio.create_task(self._processes.first_exit())
+        stopping = asyncio.create_task(asked.wait())
+        try:
+            await asyncio.wait({starting, failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if failing.done():
+                name, code = failing.result()
+                raise StackError(f"{name} ended by itself (exit code {code}):\n{self._processes.log_tail(name)}")
+        finally:
+            for task in (starting, failing, stopping):
+                task.cancel()
+            await asyncio.gather(starting, failing, stopping, return_exceptions=True)
+            await self.stop()
+
+    async def start(self) -> None:
+        """Start every part; the public port answers 503 until all of them are ready."""
+        began, config = time.monotonic(), self.config
+        config.directory.mkdir(parents=True, exist_ok=True)
+        self.lock()
+        self.keys = Keys.load(config.directory)
+        self.clerk = Clerk(
+            config.directory,
+            self.clock,
+            private_key=self.keys.clerk_private_key,
+            secret=self.keys.clerk_webhook_secret,
+            issuer=self.issuer,
+            party=self.url,
+            webhook_url=f"{self._inside}/webhooks/clerk",
+        )
+        await self._listen()
+        self.aws = Aws(self._processes)
+        self.template = load(
+            config.root / "template.yaml",
+            endpoint=self.aws.endpoint,
+            parameters={"Stage": "local"},
+            variables=self._variables(),
+        )
+        self.workers = Workers(
+            self.template.functions,
+            self._processes,
+            root=config.root,
+            clock=self.clock,
+            say=say,
+            environment={"AWS_ENDPOINT_URL": self.aws.endpoint},
+        )
+        self._closers.append(self.workers.stop)
+        await self.workers.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for start in (self._start_aws, self._start_database, self._prewarm):
+                    group.create_task(start())
+        except* StackError as errors:
+            raise errors.exceptions[0] from None
+        self._gateway = Gateway(self.template, self.workers, say, self.origins)
+        await self._start_triggers()
+        await self._seed()
+        self._ready = True
+        say(f"ready in {time.monotonic() - began:.1f} s; Ctrl-C stops it")
+        for name, path in (
+            ("API", "/api"),
+            ("docs", "/api/docs"),
+            ("Supabase REST", "/rest/v1"),
+            ("keys", "/_dev/info"),
+        ):
+            say(f"  {name:<14} {self.url}{path}")
+        say(f"  {'logs':<14} {config.directory / 'logs'}")
+
+    async def stop(self) -> None:
+        for close in reversed(self._closers):
+            try:
+                await close()
+            except Exception:  # noqa: BLE001 - whatever one part does, the others are stopped too
+                traceback.print_exc()
+
+    def lock(self) -> None:
+        self._lock_file = (self.config.directory / "lock").open("w")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hint = "stop it, or run this one with another PORT and DEVSTACK_DIR"
+            raise StackError(f"another stack runs in {self.config.directory}: {hint}") from None
+
+    async def _listen(self) -> None:
+        app = web.Application(middlewares=[self._front])
+        dev = DevRoutes(self)
+        self._sql = dev.sql
+        app.add_subapp("/_dev", dev.app)
+        app.add_subapp("/_sim/clerk", self.clerk.app)
+        app.on_response_prepare.append(_without_server)
+        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2.0, **SERVER)
+        await runner.setup()
+        self._closers += [dev.close, runner.cleanup]
+        await web.TCPSite(runner, HOST, int(self._inside.rpartition(":")[2])).start()
+        try:
+            await web.TCPSite(runner, HOST, self.config.port).start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            port = self.config.port
+            hint = f"stop what uses it, or choose another: PORT={port + 1} make dev"
+            raise StackError(f"port {port} is in use: {hint}") from None
+
+    @web.middleware
+    async def _front(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Send a request to the part that serves it."""
+        path = request.raw_path
+        inside = request.transport and request.transport.get_extra_info("sockname")[1] != self.config.port
+        serve: Handler | None = None
+        if path.startswith("/_sim/"):
+            serve = handler
+        elif path.startswith("/rest/v1"):
+            serve = self.rest.handle if self.rest else None
+        elif self._gateway and (self._ready or inside):
+            serve = handler if path.startswith("/_dev/") else self._gateway.handle
+        try:
+            return await serve(request) if serve else _message(503, "Service Unavailable")
+        except web.HTTPException:
+            raise
+        except ConnectionError:  # the client is gone
+            return _message(400, "Bad Request")
+        except Exception:  # noqa: BLE001 - a mistake of the stack is no reason to end it
+            say(f"ERROR in the stack: {request.method} {path}\n{traceback.format_exc()}")
+            return _message(500, "Internal Server Error")
+
+    def _variables(self) -> dict[str, str]:
+        """The local values of the variables that functions read."""
+        return {
+            "STAGE": "local",
+            "SUPABASE_URL": self.url,
+            "SUPABASE_PUBLISHABLE_KEY": self.keys.publishable_key,
+            "API_GATE_KEY": self.keys.gate_key,
+            "CLERK_ISSUER": self.issuer,
+            "CLERK_JWKS_URL": f"{self.issuer}/.well-known/jwks.json",
+            "CLERK_JWT_KEY": self.clerk.public_key(),
+            "CLERK_AUTHORIZED_PARTIES": ",".join(self.origins),
+            "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
+            "SECRETS_ID": SERVICE_SECRET,
+        }
+
+    async def _start_aws(self) -> None:
+        async with _step("queues, bus, secrets"):
+            self._closers.append(self.aws.close)
+            await self.aws.start()
+            webhook_secrets = [self.keys.clerk_webhook_secret]
+            service = {"supabaseSecretKey": self.keys.secret_key, "clerkWebhookSecrets": webhook_secrets}
+            await self.aws.create(self.template, {SERVICE_SECRET: json.dumps(service)})
+
+    async def _start_database(self) -> None:
+        async with _step("Postgres"):
+            self.postgres = Postgres(self.config, self._processes)
+            await self.postgres.start()
+        async with _step("schema"):
+            if template := os.environ.get("DEVSTACK_TEMPLATE"):  # parallel tests copy what one of them prepared
+                await database.create_from_template(self.postgres, template, self.config.database)
+            await database.prepare(self.postgres, self.config, self.keys, say)
+            parties = {"clerk_issuers": [self.issuer], "clerk_authorized_parties": self.origins}
+            await database.write_settings(self.postgres, parties)
+        async with _step("PostgREST"):
+            rest = Rest(config=self.config, keys=self.keys, postgres=self.postgres, processes=self._processes)
+            self._closers.append(rest.close)
+            await rest.trust(self.clerk.jwks())
+            await rest.start()
+            self.clerk.on_keys = rest.trust
+            self.rest = rest
+        self.clock.followers.append(self._move_database)
+        await self.clock.pin(None)
+
+    async def _move_database(self, at: datetime | None) -> None:
+        await self._sql("update devstack.clock set fixed_at = %(at)s", at=at)
+
+    async def _prewarm(self) -> None:
+        async with _step("functions"):
+            await asyncio.gather(*map(self.workers.prewarm, PREWARMED))
+
+    async def _start_triggers(self) -> None:
+        self.triggers = Triggers(self.template, self.workers, self.aws, self.clock, say)
+        self.triggers.deliver.append(self.clerk.webhooks.flush)
+        self._closers += [self.triggers.stop, self.clerk.webhooks.stop]
+        self.triggers.start()
+        await self.clerk.webhooks.start()
+        watching = asyncio.create_task(self._watch())
+
+        async def stop_watching() -> None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+        self._closers.append(stop_watching)
+
+    async def _watch(self) -> None:
+        """Let an edit of the code act on the next request."""
+        folders = [path for name in ("functions", "layers/shared") if (path := self.config.root / name).is_dir()]
+        template = self.config.root / "template.yaml"
+        async for changes in watchfiles.awatch(*folders, template, debounce=100, step=30):
+            names = {os.path.relpath(path, self.config.root) for _, path in changes}
+            if template.name in names:
+                say("template.yaml changed: restart the stack to see it")
+            if code := sorted(name for name in names if name.endswith(".py")):
+                self.workers.recycle()
+                say(f"reloaded: {', '.join(code)}")
+
+    async def _seed(self) -> None:
+        """Demo data, once: while nobody is there."""
+        if os.environ.get("DEVSTACK_DEMO_DATA") != "0" and not await self._sql(
+            "select 1 from public.user_account limit 1"
+        ):
+            async with _step("demo data"):
+                await demo_data.seed(self._inside)
+
+
+@asynccontextmanager
+async def _step(name: str) -> AsyncIterator[None]:
+    began = time.monotonic()
+    yield
+    say(f"{name:<22} {time.monotonic() - began:4.1f} s")
+
+
+async def _without_server(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall("Server", None)
+
+
+def _message(status: int, text: str) -> web.Response:
+    headers = {"Retry-After": "1"} if status == 503 else {}
+    return web.json_response({"message": text}, status=status, headers=headers)
