@@ -1,0 +1,115 @@
+"""The entrypoints of functions that no person calls: queue consumers and scheduled jobs."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from coachline import clock
+from coachline.logs import logger
+
+LambdaHandler = Callable[[dict[str, Any], Any], Any]
+
+# SQS hides a message for 12 hours at most, counted from when it was received.
+LONGEST_DELAY_SECONDS = 11 * 3600
+
+
+class RetryLater(Exception):  # noqa: N818 - says what to do, as PermanentFailure says what is
+    """The message cannot be handled yet: try again in `seconds`, and in twice as many each further time."""
+
+    def __init__(self, seconds: int, reason: str = "") -> None:
+        super().__init__(reason or f"retry in {seconds} s")
+        self.seconds = seconds
+
+
+class PermanentFailure(Exception):  # noqa: N818
+    """The message will never be handled: it is acknowledged and logged as an error, which an alarm watches."""
+
+
+def queue_consumer(handler: Callable[[dict[str, Any]], None]) -> LambdaHandler:
+    """An SQS consumer that calls `handler` with each message's JSON object and reports the failed ones one by one.
+
+    A whole failing batch is no failure of the function: age and dead letters are what is alarmed on.
+    """
+
+    def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, list[dict[str, str]]]:
+        failed = [record["messageId"] for record in event["Records"] if not _handled(record, handler)]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+    return lambda_handler
+
+
+def scheduled_job(handler: Callable[[datetime], Mapping[str, Any] | None]) -> LambdaHandler:
+    """A job that calls `handler` with the instant of the schedule's event, and logs and returns the counts it answers.
+
+    A job that is run by hand, with an event that has no time, is told the current one.
+    """
+
+    def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        started = time.perf_counter()
+        counts = dict(handler(_scheduled_at(event)) or {})
+        logger.info("job.finished", ms=_since(started), **counts)
+        return counts
+
+    return lambda_handler
+
+
+def _handled(record: Mapping[str, Any], handler: Callable[[dict[str, Any]], None]) -> bool:
+    started, received = time.perf_counter(), int(record["attributes"]["ApproximateReceiveCount"])
+    with logger.append_context_keys(message_id=record["messageId"], received=received):
+        try:
+            handler(_body(record))
+        except PermanentFailure as failure:
+            logger.exception("message.refused", reason=str(failure))
+        except RetryLater as later:
+            delay = min(later.seconds * 2 ** (received - 1), LONGEST_DELAY_SECONDS)
+            logger.warning("message.postponed", seconds=delay, reason=str(later))
+            _hide(record, delay)
+            return False
+        except Exception:  # noqa: BLE001 - one bad message must not take the rest of its batch along
+            logger.exception("message.failed")
+            return False
+        else:
+            logger.info("message.handled", ms=_since(started))
+        return True
+
+
+def _body(record: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        body = json.loads(record["body"])
+    except (ValueError, RecursionError) as error:
+        raise PermanentFailure("the message is not JSON") from error
+    if not isinstance(body, dict):
+        raise PermanentFailure("the message is not a JSON object")
+    return body
+
+
+def _hide(record: Mapping[str, Any], seconds: int) -> None:
+    """Keep a message out of sight; when that fails, the queue's own timeout decides when it comes back."""
+    _, _, _, _, account, queue = record["eventSourceARN"].split(":")
+    client = _sqs()
+    try:
+        client.change_message_visibility(
+            QueueUrl=f"{client.meta.endpoint_url.rstrip('/')}/{account}/{queue}",
+            ReceiptHandle=record["receiptHandle"],
+            VisibilityTimeout=seconds,
+        )
+    except Exception:  # noqa: BLE001 - whatever it is, the message stays on the queue
+        logger.exception("message.not_postponed")
+
+
+@cache
+def _sqs() -> Any:
+    import boto3  # noqa: PLC0415 - a third of a second, for the rare message that has to wait
+
+    return boto3.client("sqs")
+
+
+def _scheduled_at(event: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(event["time"]).astimezone(UTC) if "time" in event else clock.now()
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)

@@ -1,0 +1,1 @@
+"""What keeps the system going: the webhooks' inbox and the events' outbox."""

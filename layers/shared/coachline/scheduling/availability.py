@@ -1,0 +1,96 @@
+"""A coach's schedules as he edits them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field, ValidationError
+
+from coachline.api import Caller
+from coachline.database import as_caller
+from coachline.models import Instant, Output
+from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.patches import columns, partial
+from coachline.problems import validation_problem
+from coachline.scheduling.schedule import DateHours, DayHours, PlainDate, ScheduleType
+from coachline.scheduling.schedule_input import ScheduleInput
+
+
+class AvailabilitySchedule(Output):
+    """A stored schedule: wall-clock hours of `timezone`, minutes for buffers, step and notice."""
+
+    id: UUID
+    coach_id: UUID
+    name: str
+    type: ScheduleType
+    timezone: str
+    is_default: bool
+    weekly: list[DayHours]
+    overrides: list[DateHours]
+    buffer_before: int
+    buffer_after: int
+    slot_interval: int
+    minimum_notice: int
+    booking_window_days: int
+    max_sessions_per_day: int | None
+    minimum_duration: int | None
+    maximum_duration: int | None
+    valid_from: PlainDate | None
+    valid_to: PlainDate | None
+    version: int
+    created_at: Instant
+    updated_at: Instant
+
+
+@partial
+class SchedulePatch(ScheduleInput):
+    """What changes, and the version it was read at. `weekly` and `overrides` are replaced as a whole."""
+
+    version: int = Field(examples=[1])
+
+
+def list_schedules(caller: Caller, query: PageQuery, coach_id: UUID | None) -> tuple[list[Any], str | None]:
+    """A page of the caller's schedules, or for an ADMIN of a coach's, oldest first; and the next cursor."""
+    after_created_at, after_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
+    rows = as_caller(caller).read(
+        "list_schedules",
+        wanted_coach_id=coach_id and str(coach_id),
+        after_created_at=after_created_at and after_created_at.isoformat(),
+        after_id=after_id and str(after_id),
+        page_size=query.limit + 1,
+    )
+    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+
+
+def get_schedule(caller: Caller, schedule_id: UUID) -> Any:
+    """One `AvailabilitySchedule` of the caller's, or of any coach for an ADMIN."""
+    return as_caller(caller).read("get_schedule", schedule_id=str(schedule_id))
+
+
+def create_schedule(caller: Caller, body: ScheduleInput) -> Any:
+    """A new schedule. A default one takes the place of the default before it."""
+    return as_caller(caller).write("create_schedule", input=columns(body, all_fields=True))
+
+
+def update_schedule(caller: Caller, schedule_id: UUID, patch: SchedulePatch) -> Any:
+    """The schedule with the patch applied, checked as a whole: what was left alone may contradict what changed."""
+    database = as_caller(caller)
+    stored = AvailabilitySchedule.model_validate(database.read("get_schedule", schedule_id=str(schedule_id)))
+    sent = patch.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"version"})
+    editable = {field.alias or name for name, field in ScheduleInput.model_fields.items()}
+    before = stored.model_dump(mode="json", by_alias=True, include=set(ScheduleInput.model_fields))
+    try:
+        ScheduleInput.model_validate({key: value for key, value in {**before, **sent}.items() if key in editable})
+    except ValidationError as error:
+        raise validation_problem(error) from None
+    return database.write(
+        "update_schedule",
+        schedule_id=str(schedule_id),
+        patch=columns(patch, but=("version",)),
+        expected_version=patch.version,
+    )
+
+
+def delete_schedule(caller: Caller, schedule_id: UUID) -> None:
+    """Delete it; sessions that were booked in it stay. 409 default_required for the default while there are others."""
+    as_caller(caller).write("delete_schedule", schedule_id=str(schedule_id))

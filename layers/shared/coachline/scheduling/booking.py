@@ -1,0 +1,174 @@
+"""Slots and bookings: one reading of the database and one decision, `open_slots`, for both."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from coachline import clock
+from coachline.api import Caller
+from coachline.database import Database, as_caller, unwrap
+from coachline.models import Input, Instant, Money, Output, Price, Query, TimeZoneName
+from coachline.problems import Problem, Unprocessable
+from coachline.scheduling.precedence import winning_schedule
+from coachline.scheduling.schedule import Schedule
+from coachline.scheduling.schedule_input import SessionMinutes
+from coachline.scheduling.slots import open_slots, refusal_reason
+
+LONGEST_RANGE = timedelta(days=92)
+_MOMENT = timedelta(microseconds=1)
+
+
+class SlotQuery(Query):
+    """Which slots: those that start in `[from, to)`, at most 92 days. Without a duration, the coach's default."""
+
+    coach_id: UUID
+    from_: Annotated[Instant, Field(alias="from", examples=["2027-03-08T00:00:00Z"])]
+    to: Annotated[Instant, Field(examples=["2027-03-15T00:00:00Z"])]
+    duration: SessionMinutes | None = None
+    timezone: TimeZoneName | None = None
+
+    @field_validator("to")
+    @classmethod
+    def _range(cls, to: datetime, info: ValidationInfo) -> datetime:
+        start = info.data.get("from_")
+        if start and to < start:
+            raise ValueError("must not be before `from`")
+        if start and to - start > LONGEST_RANGE:
+            raise ValueError("must be at most 92 days after `from`")
+        return to
+
+
+class Slot(Output):
+    """A start that can be booked: the instants, and the start as a clock in the asked-for zone shows it."""
+
+    start: Instant
+    end: Instant
+    local_start: str
+
+
+class Slots(Output):
+    """Every slot of the range in order, and what one costs."""
+
+    data: list[Slot]
+    timezone: str
+    duration: int
+    price: Money
+
+
+class BookingRequest(Input):
+    """A slot to book. With `expectedPrice` the booking is refused when the coach's price is another by now."""
+
+    coach_id: UUID
+    start: Instant
+    duration: SessionMinutes
+    expected_price: Price | None = None
+    payment_method_id: Annotated[str, Field(max_length=255)] | None = None
+    note: Annotated[str, Field(max_length=2000)] | None = None
+
+
+def list_slots(caller: Caller, query: SlotQuery) -> Slots:
+    """The coach's open slots. The zone is the asked-for one, else the caller's own."""
+    context = as_caller(caller).read(
+        "booking_context",
+        coach_id=str(query.coach_id),
+        from_at=query.from_.isoformat(),
+        to_at=query.to.isoformat(),
+        duration=query.duration,
+    )
+    if not context["duration_offered"]:
+        raise Unprocessable(errors=[{"parameter": "duration", "detail": "This coach does not offer that duration"}])
+    minutes = context["duration"]
+    zone = ZoneInfo(query.timezone or context["timezone"])
+    length = timedelta(minutes=minutes)
+    starts = open_slots(start=query.from_, end=query.to, now=clock.now(), duration=minutes, **_diary(context, minutes))
+    return Slots.model_construct(
+        data=[
+            Slot.model_construct(start=start, end=start + length, local_start=start.astimezone(zone).isoformat())
+            for start in starts
+        ],
+        timezone=zone.key,
+        duration=minutes,
+        price=Money.model_validate({key: context["price"][key] for key in ("amount", "currency")}),
+    )
+
+
+def book(caller: Caller, request: BookingRequest) -> Any:
+    """The new session (`scheduling.sessions.Session`), or its replay.
+
+    409 slot_unavailable or price_changed, 422 outside_availability (with `reason`) or self_booking. When the coach
+    edits the availability between our decision and the write, it is decided again, once.
+    """
+    database = as_caller(caller)
+    try:
+        return _decide_and_write(database, request)
+    except Problem as refusal:
+        if refusal.code != "availability_changed":
+            raise
+        return _decide_and_write(database, request)
+
+
+def _decide_and_write(database: Database, request: BookingRequest) -> Any:
+    context = database.read(
+        "booking_context",
+        coach_id=str(request.coach_id),
+        from_at=request.start.isoformat(),
+        to_at=(request.start + _MOMENT).isoformat(),
+        duration=request.duration,
+    )
+    if "replay" in context:
+        return unwrap(context["replay"])
+    if not context["duration_offered"]:
+        return _refuse(database, request, "duration")
+    diary = _diary(context, request.duration)
+    asked = {"duration": request.duration, "now": clock.now(), **diary}
+    if not open_slots(start=request.start, end=request.start + _MOMENT, **asked):
+        return _refuse(database, request, refusal_reason(start=request.start, **asked))
+    schedule = winning_schedule(diary["schedules"], request.start)
+    return database.write(
+        "book_session",
+        coach_id=str(request.coach_id),
+        start_at=request.start.isoformat(),
+        duration=request.duration,
+        schedule_id=str(schedule.id) if schedule else None,
+        decided_on=context["availability_version"],
+        expected_price=request.expected_price and request.expected_price.model_dump(),
+        note=request.note,
+    )
+
+
+def _refuse(database: Database, request: BookingRequest, reason: str | None) -> Any:
+    """Refuse, through the database when there is an Idempotency-Key: the same key must be answered the same."""
+    if request.coach_id == database.caller_id:
+        reason = "self_booking"
+    status, problem = _REFUSALS.get(reason or "busy", (422, _OUTSIDE | {"reason": reason}))
+    return database.refuse(status, problem)
+
+
+_OUTSIDE = {"code": "outside_availability", "detail": "The coach cannot be booked for this time."}
+_REFUSALS: dict[str, tuple[int, dict[str, Any]]] = {
+    "busy": (
+        409,
+        {"code": "slot_unavailable", "detail": "This time was just taken. Load the slots again and choose another."},
+    ),
+    "self_booking": (422, {"code": "self_booking", "detail": "You cannot book yourself."}),
+}
+
+
+def _diary(context: dict[str, Any], minutes: int) -> dict[str, Any]:
+    """The arguments of `open_slots` that the database knows."""
+    instant = datetime.fromisoformat
+    return {
+        "schedules": [_for_length(Schedule.model_validate(row), minutes) for row in context["schedules"]],
+        "blocked": [(instant(start), instant(end)) for start, end in context["blocked"]],
+        "session_starts": [instant(start) for start in context["session_starts"]],
+    }
+
+
+def _for_length(schedule: Schedule, minutes: int) -> Schedule:
+    """A schedule that does not take sessions of this length still rules its dates, but opens nothing on them."""
+    if (schedule.minimum_duration or 0) <= minutes <= (schedule.maximum_duration or minutes):
+        return schedule
+    return schedule.model_copy(update={"weekly": (), "overrides": ()})

@@ -1,0 +1,94 @@
+"""Sessions after they are booked: what they are, and how they end."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from coachline.api import Caller
+from coachline.database import as_caller
+from coachline.models import Input, Instant, Money, Output
+from coachline.pagination import PageQuery, decode_cursor, page
+
+
+class SessionStatus(StrEnum):
+    """The machine is in prisma/sql/functions/sessions/session.sql."""
+
+    PENDING_PAYMENT = "PENDING_PAYMENT"
+    SCHEDULED = "SCHEDULED"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    CANCELLED = "CANCELLED"
+    NO_SHOW = "NO_SHOW"
+    EXPIRED = "EXPIRED"
+
+
+class Session(Output):
+    """A session as its participants see it. `rateAtBooking` (for an hour) and `price` never change afterwards."""
+
+    id: UUID
+    coach_id: UUID
+    mentee_id: UUID
+    coach_name: str | None
+    mentee_name: str | None
+    status: SessionStatus
+    start: Instant
+    end: Instant
+    duration_minutes: int
+    price: Money
+    rate_at_booking: Money
+    coach_timezone: str
+    mentee_timezone: str
+    note: str | None
+    hold_expires_at: Instant | None
+    cancelled_at: Instant | None
+    cancelled_by: Literal["MENTEE", "COACH", "ADMIN", "SYSTEM"] | None
+    cancellation_reason: str | None
+    version: int
+    created_at: Instant
+
+
+class SessionQuery(PageQuery):
+    """The caller's sessions, as coach, as mentee or both, that start in `[from, to)`."""
+
+    role: Literal["COACH", "MENTEE"] | None = None
+    status: SessionStatus | None = None
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    to: Instant | None = None
+
+
+class Cancellation(Input):
+    """Why, for the other side to read. With a `version`, only that version is cancelled."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1000, examples=["Something came up"])] | None = None
+    version: int | None = None
+
+
+def list_sessions(caller: Caller, query: SessionQuery) -> tuple[list[Any], str | None]:
+    """A page of `Session`, latest start first; and the next cursor."""
+    before_start, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
+    rows = as_caller(caller).read(
+        "list_sessions",
+        as_role=query.role,
+        wanted_status=query.status,
+        from_at=query.from_ and query.from_.isoformat(),
+        to_at=query.to and query.to.isoformat(),
+        before_start=before_start and before_start.isoformat(),
+        before_id=before_id and str(before_id),
+        page_size=query.limit + 1,
+    )
+    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["start"]), UUID(row["id"])))
+
+
+def get_session(caller: Caller, session_id: UUID) -> Any:
+    """One `Session`; 404 to everyone but its two participants and ADMINs."""
+    return as_caller(caller).read("get_session", session_id=str(session_id))
+
+
+def cancel_session(caller: Caller, session_id: UUID, body: Cancellation) -> Any:
+    """The cancelled `Session`; 409 invalid_transition when it has ended, session_started when it has begun."""
+    return as_caller(caller).write(
+        "cancel_session", session_id=str(session_id), reason=body.reason, expected_version=body.version
+    )

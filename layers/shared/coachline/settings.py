@@ -1,0 +1,60 @@
+"""What the environment says, read once and only when asked for: importing this module reads nothing."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """What every function may know. `clerk_jwt_key` is a PEM, or empty when only the JWKS URL is known."""
+
+    stage: str
+    supabase_url: str
+    supabase_publishable_key: str
+    api_gate_key: str
+    clerk_issuer: str
+    clerk_jwt_key: str
+    clerk_jwks_url: str
+    clerk_authorized_parties: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """What webhooks, consumers and jobs know besides; an attribute is empty where the function has no such resource."""
+
+    secrets_id: str
+    clerk_events_queue_url: str
+    event_bus_name: str
+
+
+@cache
+def api_settings() -> ApiSettings:
+    """The settings that every function has; KeyError when one is missing from the environment."""
+    env = os.environ
+    return ApiSettings(
+        stage=env["STAGE"],
+        supabase_url=env["SUPABASE_URL"].rstrip("/"),
+        supabase_publishable_key=env["SUPABASE_PUBLISHABLE_KEY"],
+        api_gate_key=env["API_GATE_KEY"],
+        clerk_issuer=env["CLERK_ISSUER"],
+        # A PEM passed through one line of configuration carries "\n" as two characters, which no parser takes.
+        clerk_jwt_key=env.get("CLERK_JWT_KEY", "").replace("\\n", "\n").strip(),
+        clerk_jwks_url=env.get("CLERK_JWKS_URL", ""),
+        clerk_authorized_parties=_names(env.get("CLERK_AUTHORIZED_PARTIES", "")),
+    )
+
+
+@cache
+def service_settings() -> ServiceSettings:
+    """The settings of webhooks, consumers and jobs; KeyError when SECRETS_ID is missing."""
+    env = os.environ
+    return ServiceSettings(
+        secrets_id=env["SECRETS_ID"],
+        clerk_events_queue_url=env.get("CLERK_EVENTS_QUEUE_URL", ""),
+        event_bus_name=env.get("EVENT_BUS_NAME", ""),
+    )

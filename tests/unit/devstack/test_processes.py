@@ -1,0 +1,157 @@
+"""Child processes: logs, ends, and nothing left behind, however the stack ends."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devstack import watchdog
+from devstack.config import StackError
+from devstack.processes import Processes
+
+ROOT = Path(__file__).parents[3]
+FOREVER = "import signal; print('up', flush=True); signal.pause()"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {FOREVER}"
+FORKING = f"import os; os.fork() or os.setsid(); {FOREVER}"
+# A stack that starts each of its arguments and then waits.
+STACK = """
+import asyncio, sys
+from pathlib import Path
+from devstack.processes import Processes
+
+async def main():
+    processes = Processes(Path(sys.argv[1]))
+    for number, source in enumerate(sys.argv[2:]):
+        await processes.start(f"part{number}", [sys.executable, "-c", source])
+    print(processes._token, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> float:
+    """Poll until the condition holds; how long it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "it did not come true in time"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def ups(directory: Path) -> int:
+    return sum(path.read_text().count("up") for path in (directory / "logs").glob("*.log"))
+
+
+def test_stop_all_stops_every_part_the_latest_first(tmp_path: Path) -> None:
+    source = f"import atexit, signal, sys; signal.signal(15, lambda *_: sys.exit()); atexit.register(print, 'down'); {FOREVER}"
+
+    async def scenario() -> list[int | None]:
+        processes = Processes(tmp_path)
+        parts = [await processes.start(name, [sys.executable, "-c", source]) for name in ("first", "second")]
+        await asyncio.to_thread(wait_until, lambda: ups(tmp_path) == 2)
+        await processes.stop_all()
+        return [part.returncode for part in parts]
+
+    assert asyncio.run(scenario()) == [0, 0]
+    first, second = (tmp_path / f"logs/{name}.log" for name in ("first", "second"))
+    assert first.read_text() == second.read_text() == "up\ndown\n"
+    assert first.stat().st_mtime_ns > second.stat().st_mtime_ns
+
+
+def test_stop_all_also_ends_what_the_parts_left_behind(tmp_path: Path) -> None:
+    async def scenario() -> str:
+        processes = Processes(tmp_path)
+        await processes.start("forking", [sys.executable, "-c", FORKING])
+        await asyncio.to_thread(wait_until, lambda: ups(tmp_path) == 2)
+        await processes.stop_all()
+        return processes._token
+
+    assert watchdog.members(asyncio.run(scenario())) == {}
+
+
+def test_a_part_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devstack.processes.STOP_SECONDS", 0.2)
+
+    async def scenario() -> int | None:
+        processes = Processes(tmp_path)
+        part = await processes.start("stubborn", [sys.executable, "-c", STUBBORN])
+        await asyncio.to_thread(wait_until, lambda: ups(tmp_path) == 1)
+        await processes.stop_all()
+        return part.returncode
+
+    assert asyncio.run(scenario()) == -signal.SIGKILL
+
+
+def test_the_signal_that_asks_a_part_to_stop_is_its_own(tmp_path: Path) -> None:
+    async def scenario() -> int | None:
+        processes = Processes(tmp_path)
+        part = await processes.start("part", ["sleep", "60"], stop_signal=signal.SIGINT)
+        await processes.stop_all()
+        return part.returncode
+
+    assert asyncio.run(scenario()) == -signal.SIGINT
+
+
+def test_first_exit_names_the_part_that_died_by_itself(tmp_path: Path) -> None:
+    async def scenario() -> tuple[str, int]:
+        processes = Processes(tmp_path)
+        await processes.start("lasting", ["sleep", "60"])
+        await processes.start("stopped", ["sleep", "60"])
+        await processes.stop("stopped")
+        await processes.start("dying", [sys.executable, "-c", "raise SystemExit(3)"])
+        try:
+            return await asyncio.wait_for(processes.first_exit(), 10)
+        finally:
+            await processes.stop_all()
+
+    assert asyncio.run(scenario()) == ("dying", 3)
+
+
+def test_a_command_that_fails_shows_the_end_of_its_output(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        processes = Processes(tmp_path)
+        try:
+            await processes.run("fine", ["true"])
+            await processes.run("failing", [sys.executable, "-c", "raise SystemExit('no such table')"])
+        finally:
+            await processes.stop_all()
+
+    with pytest.raises(StackError, match=r"(?s)failing failed with exit code 1:.*no such table.*failing\.log"):
+        asyncio.run(scenario())
+
+
+def test_a_large_log_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devstack.processes.LOG_BYTES", 3)
+
+    async def scenario() -> None:
+        processes = Processes(tmp_path)
+        for word in ("first", "second"):
+            await processes.run("part", ["echo", word])
+        await processes.stop_all()
+
+    asyncio.run(scenario())
+
+    assert (tmp_path / "logs/part.log").read_text() == "second\n"
+    assert (tmp_path / "logs/part.log.1").read_text() == "first\n"
+
+
+def test_nothing_survives_when_the_stack_is_killed(tmp_path: Path) -> None:
+    sources = [FOREVER, STUBBORN, FORKING]
+    command = [sys.executable, "-c", STACK, str(tmp_path), *sources]
+    stack = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."})
+    assert stack.stdout
+    token = stack.stdout.readline().strip()
+    wait_until(lambda: ups(tmp_path) == 4)
+    assert len(watchdog.members(token)) == 4
+
+    stack.kill()
+    stack.wait()
+
+    assert wait_until(lambda: watchdog.members(token) == {}) < 2
