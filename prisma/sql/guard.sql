@@ -48,12 +48,14 @@ begin
       perform private.refuse(403, 'user_suspended', 'This account is suspended.');
     elsif caller.id is null and not provisioning then
       perform private.refuse(403, 'user_unknown', 'This user is not known yet.');
-    elsif permission is not null and not private.caller_may(permission) then
+    elsif caller.id is not null and permission is not null and not private.caller_may(permission) then
       perform private.refuse(403, 'forbidden', format('This needs the permission %s.', permission));
     end if;
-    perform private.respond_with(jsonb_build_array(
-      jsonb_build_object('x-coachline-user', caller.id),
-      jsonb_build_object('x-coachline-roles', array_to_string(private.roles_of(caller.id), ','))));
+    if caller.id is not null then
+      perform private.respond_with(jsonb_build_array(
+        jsonb_build_object('x-coachline-user', caller.id),
+        jsonb_build_object('x-coachline-roles', array_to_string(private.roles_of(caller.id), ','))));
+    end if;
   elsif role <> 'anon' then
     perform private.refuse(401, 'unauthenticated', 'This token names a role that does not exist here.');
   end if;

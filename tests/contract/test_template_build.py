@@ -46,7 +46,7 @@ def test_every_function_keeps_its_role_and_its_log_group() -> None:
         if resource["Type"] == "AWS::Lambda::Function":
             properties = resource["Properties"]
             assert properties["Role"]["Fn::GetAtt"][0].endswith("Role")
-            assert properties["LoggingConfig"].keys() == {"LogFormat", "LogGroup"}
+            assert properties["LoggingConfig"].keys() == {"LogFormat", "ApplicationLogLevel", "LogGroup"}
             assert properties["Runtime"] == "python3.13"
 
 

@@ -6,9 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from coachline import auth, clock, settings
 from coachline.logs import logger
+
+# A deadline for each example measures how busy the machine is.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 
 ENVIRONMENT = {
     "STAGE": "test",

@@ -28,7 +28,7 @@ from coachline.problems import NotFound, Problem, Unprocessable
 T = TypeVar("T")
 LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
-LARGEST_JSON_BODY = 1024 * 1024
+LARGEST_BODY = 256 * 1024
 
 _STANDARD_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -100,7 +100,10 @@ def create_app() -> App:
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
     def refuse(error: Exception) -> Response[Any]:
-        raise _as_problem(error, app.context)
+        told = _as_problem(error, app.context)
+        if told is error:
+            raise error
+        raise told from None
 
     def refuse_faults(app: App, next_middleware: NextMiddleware) -> Response[Any]:
         if faults := app.context["faults"]:
@@ -112,7 +115,7 @@ def create_app() -> App:
 
 
 def entrypoint(
-    app: App, *, public: bool = False, raw: bool = False, largest_body: int = LARGEST_JSON_BODY
+    app: App, *, public: bool = False, raw: bool = False, largest_body: int = LARGEST_BODY
 ) -> LambdaHandler:
     """The Lambda handler of an app; it never raises, whatever the request says.
 

@@ -15,6 +15,7 @@ from postgrest import SyncPostgrestClient
 
 from coachline import secrets
 from coachline.api import Caller
+from coachline.logs import logger
 from coachline.problems import Conflict, Forbidden, NotFound, Problem, Unauthenticated, Unavailable, Unprocessable
 from coachline.settings import api_settings
 
@@ -130,6 +131,7 @@ def _raise_for_status(response: httpx.Response) -> None:
         case 404 | 400 | 406:
             raise RuntimeError(f"PostgREST refused our call: {response.status_code} {sqlstate}")
         case _:
+            logger.warning("database.failed", status=response.status_code, code=error.get("code"))
             raise Unavailable("The database cannot answer right now; try again shortly.")
 
 

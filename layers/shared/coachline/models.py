@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -171,8 +172,6 @@ Instant = Annotated[
 
 
 def _existing_time_zone(name: str) -> str:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - most functions handle no zone
-
     try:
         # The pattern first: ZoneInfo opens a file of that name, and raises half a dozen kinds of error.
         if _ZONE_NAME.fullmatch(name) and ZoneInfo(name):

@@ -116,11 +116,26 @@ def test_the_body_of_a_get_is_nobodys_business(ask_shop: Any) -> None:
     assert ask_shop("GET", f"/api/items/{shop.ITEM}", body="{").status == 200
 
 
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"labels": [1] * 700},
+        {f"unknown{number}": 1 for number in range(700)},
+        {"weekly": [{}] * 350},
+    ],
+)
 def test_a_body_of_nothing_but_faults_is_answered_shortly_and_soon(
-    ask_shop: Any, stopwatch: Callable[[], float]
+    ask_shop: Any, stopwatch: Callable[[], float], faults: dict[str, Any]
 ) -> None:
-    answer = ask_with(ask_shop, json.dumps({**NEW, "labels": list(range(3000))}))
+    answer = ask_with(ask_shop, json.dumps({**NEW, **faults}))
 
     assert answer.status == 422
     assert len(answer.places) == 200
     assert stopwatch() < 1
+
+
+@pytest.mark.parametrize("faults", [{"labels": [1] * 900}, {str(number): 1 for number in range(900)}])
+def test_a_body_of_more_values_than_its_size_promises_is_too_large(ask_shop: Any, faults: dict[str, Any]) -> None:
+    answer = ask_with(ask_shop, json.dumps({**NEW, **faults}))
+
+    assert (answer.status, answer.code) == (413, "content_too_large")

@@ -34,7 +34,7 @@ headers = st.dictionaries(
 )
 queries = st.dictionaries(st.sampled_from(["limit", "cursor", "since", "q", "deep"]) | any_unicode, any_unicode)
 
-relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def survives(event: dict[str, Any]) -> None:

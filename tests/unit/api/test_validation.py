@@ -217,7 +217,9 @@ def resolved(path: str, document: Any) -> Any:
     return document
 
 
-documents = st.recursive(st.integers(), lambda part: st.lists(part) | st.dictionaries(st.text("ab/~01 %é"), part))
+documents = st.recursive(
+    st.integers(), lambda part: st.lists(part) | st.dictionaries(st.text("ab/~01 %é", max_size=5), part), max_leaves=15
+)
 
 
 @given(documents, st.data())
