@@ -40,7 +40,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
-	@$(RUN) -m pytest -q tests/unit
+	@$(RUN) -m pytest -q $(PARALLEL) tests/unit
 
 test-stack: install
 	@$(RUN) -m pytest -q $(PARALLEL) tests --ignore=tests/unit --ignore=tests/bench --ignore=tests/contract/test_template_build.py
@@ -49,7 +49,7 @@ test-template: .venv/.stamp build  ## template.yaml against the code, and what i
 	@$(RUN) -m pytest -q --noconftest tests/contract/test_template*.py
 
 bench-slots: .venv/.stamp  ## Time the slot engine: 60 days, 15-minute steps, 200 busy intervals
-	@$(RUN) -m tests.bench.slots
+	@$(RUN) -m tests.bench.bench_slots
 
 .PHONY: check lint types validate build openapi openapi-check format
 check: lint types validate openapi-check test-template  ## Style, types, template, build, OpenAPI

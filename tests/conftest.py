@@ -18,7 +18,12 @@ _directory: tempfile.TemporaryDirectory[str] | None = None
 
 def pytest_configure(config: pytest.Config) -> None:
     global _server, _directory  # noqa: PLW0603 - one server for the run
-    if hasattr(config, "workerinput") or config.option.collectonly or _SERVER_URL in os.environ or not _wants_stack(config):
+    if (
+        hasattr(config, "workerinput")
+        or config.option.collectonly
+        or _SERVER_URL in os.environ
+        or not _wants_stack(config)
+    ):
         return
     _directory = tempfile.TemporaryDirectory(prefix="coachline-test-")
     # Readable for the unprivileged user that Postgres runs as when the tests are run by root.

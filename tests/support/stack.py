@@ -68,9 +68,12 @@ class SignedIn:
 class Stack:
     """A running local stack."""
 
-    def __init__(self, base_url: str, process: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(
+        self, base_url: str, process: subprocess.Popen[bytes] | None = None, directory: Path | None = None
+    ) -> None:
         self.base_url = base_url
         self.process = process
+        self.directory = directory
         self.http = httpx.Client(base_url=base_url, timeout=30)
         self._info: dict[str, Any] = {}
 
@@ -128,7 +131,7 @@ def running_stack(directory: Path, environment: dict[str, str]) -> Iterator[Stac
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    stack = Stack(f"http://127.0.0.1:{port}", process)
+    stack = Stack(f"http://127.0.0.1:{port}", process, directory)
     try:
         wait_until(lambda: _is_ready(stack, log), seconds=READY_SECONDS, what=f"the stack (see {log})")
         yield stack

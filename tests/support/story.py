@@ -52,7 +52,9 @@ def iso(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
 
 
-def published_coach(stack: Stack, *, profile: dict[str, Any] | None = None, schedule: dict[str, Any] | None = None) -> SignedIn:
+def published_coach(
+    stack: Stack, *, profile: dict[str, Any] | None = None, schedule: dict[str, Any] | None = None
+) -> SignedIn:
     """A coach with a published profile and a default schedule."""
     coach = stack.user("COACH", first_name="Casey", last_name="Morgan")
     made = coach.post("/api/coach/profile", {**PROFILE, **(profile or {})})
@@ -64,11 +66,15 @@ def published_coach(stack: Stack, *, profile: dict[str, Any] | None = None, sche
     return coach
 
 
-def slots(caller: SignedIn, coach: SignedIn, start: datetime, end: datetime, duration: int = 60, **more: Any) -> httpx.Response:
+def slots(
+    caller: SignedIn, coach: SignedIn, start: datetime, end: datetime, duration: int = 60, **more: Any
+) -> httpx.Response:
     query = {"coachId": coach.user_id, "from": iso(start), "to": iso(end), "duration": duration, **more}
     return caller.get("/api/coaching/slots", params=query)
 
 
-def book(mentee: SignedIn, coach: SignedIn, start: datetime, duration: int = 60, *, key: str | None = None, **more: Any) -> httpx.Response:
+def book(
+    mentee: SignedIn, coach: SignedIn, start: datetime, duration: int = 60, *, key: str | None = None, **more: Any
+) -> httpx.Response:
     body = {"coachId": coach.user_id, "start": iso(start), "duration": duration, **more}
     return mentee.post("/api/sessions", body, key=key or uuid4().hex)

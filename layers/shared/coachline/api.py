@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from operator import itemgetter
 from typing import Any, Literal, TypeVar
@@ -35,7 +35,10 @@ _STANDARD_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nos
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls what: all that the database needs to decide whether they may, and to answer a repeated call."""
+    """Who calls what: all that the database needs to decide whether they may, and to answer a repeated call.
+
+    `answer_headers` collects what the database wants the caller to be told besides the answer (rate limits).
+    """
 
     principal: auth.Principal | None
     permission: str | None
@@ -45,6 +48,7 @@ class Caller:
     path: str
     idempotency_key: str | None
     fingerprint: str | None = None
+    answer_headers: dict[str, str] = field(default_factory=dict)
 
 
 class App(APIGatewayHttpResolver):
@@ -148,7 +152,8 @@ def entrypoint(
                 logger.exception("request.failed")
                 response = _refusal(Problem(), request)
             response["body"] = response["body"] or ""
-            response["headers"] = {**_STANDARD_HEADERS, **response["headers"], "X-Request-Id": request.request_id}
+            told = caller.answer_headers if caller else {}
+            response["headers"] = _STANDARD_HEADERS | response["headers"] | told | {"X-Request-Id": request.request_id}
             logger.info(
                 "request.handled",
                 method=request.method,

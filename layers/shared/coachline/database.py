@@ -21,6 +21,7 @@ from coachline.settings import api_settings
 
 GATE_HEADER = "x-coachline-gate"
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0)  # above the database's own statement timeout of 8 s, below Lambda's
+_FOR_THE_CALLER = ("RateLimit-Policy", "RateLimit", "Retry-After")
 _DEADLOCK, _UNIQUE, _EXCLUDED = "40P01", "23505", "23P01"
 
 
@@ -69,14 +70,19 @@ class Database:
             return self._execute(function, arguments, get=get)
 
     def _execute(self, function: str, arguments: dict[str, Any], *, get: bool) -> Any:
+        _last_headers.clear()
         try:
-            return self._client.rpc(function, arguments, get=get).execute().data
+            data = self._client.rpc(function, arguments, get=get).execute().data
         except httpx.ConnectError as error:
             raise Unavailable("The database cannot be reached; try again shortly.") from error
         except httpx.TimeoutException as error:
             raise Unavailable("The database took too long; try again shortly.") from error
         except httpx.TransportError as error:
             raise _ConnectionLost from error
+        if self._caller:
+            told = {name: _last_headers[name] for name in _FOR_THE_CALLER if name in _last_headers}
+            self._caller.answer_headers.update(told)
+        return data
 
 
 def unwrap(answer: dict[str, Any]) -> Any:
@@ -157,7 +163,7 @@ def http_client() -> httpx.Client:
     return httpx.Client(timeout=_TIMEOUT, event_hooks={"response": [_remember_headers, _raise_for_status]})
 
 
-_last_headers: dict[str, str] = {}
+_last_headers = httpx.Headers()
 
 
 def _remember_headers(response: httpx.Response) -> None:

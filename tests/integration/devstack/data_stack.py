@@ -1,6 +1,7 @@
 """A data side of its own for the tests of it: a small Prisma project in a temporary folder, and a real Postgres."""
 
 import asyncio
+import shutil
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -74,7 +75,8 @@ create table public.thing (
   made timestamptz(6) not null default now(),
   parent_id integer,
   constraint thing_pkey primary key (id),
-  constraint thing_parent_id_fkey foreign key (parent_id) references public.thing (id) on update cascade on delete cascade
+  constraint thing_parent_id_fkey foreign key (parent_id) references public.thing (id)
+    on update cascade on delete cascade
 );
 create index thing_name_idx on public.thing (name);
 create table private.setting (key text not null, value jsonb not null, constraint setting_pkey primary key (key));
@@ -103,8 +105,9 @@ def make_project(root: Path) -> Path:
     for name, text in PROJECT.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    for name in ("node_modules", "prisma.config.ts", "package.json"):
-        (root / name).symlink_to(REPOSITORY / name)
+    (root / "node_modules").symlink_to(REPOSITORY / "node_modules")
+    # A copy: Prisma would follow a link and work on the repository's own migrations.
+    shutil.copy(REPOSITORY / "prisma.config.ts", root)
     return root
 
 

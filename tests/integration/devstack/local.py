@@ -59,31 +59,25 @@ class Local:
     def resources(self, text: str) -> None:
         self.template_text += textwrap.indent(textwrap.dedent(text), "  ")
 
-    def start(self, *, aws: bool = False, concurrency: int = 4) -> None:
+    def start(self, *, aws: bool = False) -> None:
         path = self.root / "template.yaml"
         path.write_text(self.template_text)
-        self.run(self._start(path, aws=aws, concurrency=concurrency))
+        self.run(self._start(path, aws=aws))
 
-    async def _start(self, path: Path, *, aws: bool, concurrency: int) -> None:
+    async def _start(self, path: Path, *, aws: bool) -> None:
         self.with_aws = aws
         self.aws = Aws(self.processes)
         self.template = load(path, endpoint=self.aws.endpoint)
-        self.workers = Workers(
-            self.template.functions,
-            self.processes,
-            root=self.root,
-            clock=self.clock,
-            say=self.lines.append,
-            environment={"AWS_ENDPOINT_URL": self.aws.endpoint},
-            concurrency=concurrency,
-        )
+        environment = {"AWS_ENDPOINT_URL": self.aws.endpoint}
+        say = self.lines.append
+        self.workers = Workers(self.template.functions, self.processes, self.root, self.clock, say, environment)
         await self.workers.start()
         self.gateway = Gateway(self.template, self.workers, self.lines.append, [])
         self.triggers = Triggers(self.template, self.workers, self.aws, self.clock, self.lines.append)
         if aws:
             await self.aws.start()
             await self.aws.create(self.template, {})
-        self.server = web.ServerRunner(web.Server(self._handle, **SERVER))  # type: ignore[arg-type]
+        self.server = web.ServerRunner(web.Server(self._handle, **SERVER))
         await self.server.setup()
         self.port = free_port()
         await web.TCPSite(self.server, "127.0.0.1", self.port).start()

@@ -18,9 +18,11 @@ import json, os, time
 def lambda_handler(event, context):
     match event["rawPath"]:
         case "/binary":
-            return {"statusCode": 200, "headers": {"content-type": "image/png"}, "body": "AP8=", "isBase64Encoded": True}
+            png = {"content-type": "image/png"}
+            return {"statusCode": 200, "headers": png, "body": "AP8=", "isBase64Encoded": True}
         case "/cookies":
-            return {"statusCode": 200, "cookies": ["a=1; Path=/", "b=2"], "headers": {"Access-Control-Allow-Origin": "*"}}
+            cors = {"Access-Control-Allow-Origin": "*"}
+            return {"statusCode": 200, "cookies": ["a=1; Path=/", "b=2"], "headers": cors}
         case "/nothing":
             return {"statusCode": 204}
         case "/text":

@@ -201,8 +201,8 @@ def test_a_schedules_event_carries_the_stacks_clock(local: Local, monkeypatch: p
 
 
 def test_sent_mail_can_be_looked_at(local: Local) -> None:
-    secrets = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": "us-east-1"}
-    ses = boto3.client("sesv2", endpoint_url=local.aws.endpoint, **secrets)
+    session = boto3.session.Session("local", "local", region_name="us-east-1")
+    ses = session.client("sesv2", endpoint_url=local.aws.endpoint)
     ses.create_email_identity(EmailIdentity="coach@example.com")
     ses.send_email(
         FromEmailAddress="coach@example.com",

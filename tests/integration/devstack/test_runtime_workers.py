@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from devstack.workers import Result
-
 from tests.integration.devstack.local import Local, until
 
 ACTS = '''
@@ -74,7 +73,7 @@ def local(new_local: Callable[[], Local]) -> Local:
         "from datetime import UTC, datetime\n_at = None\ndef now():\n    return _at or datetime.now(UTC)\n"
         "def pin(at):\n    global _at\n    _at = at\n"
     )
-    local.start(concurrency=2)
+    local.start()
     return local
 
 
@@ -179,17 +178,17 @@ def test_calls_beyond_the_limit_wait_in_line(local: Local) -> None:
     assert local.run(scenario()) == [[0, 1, 2, 3], 1]
 
 
-def test_calls_within_the_limit_run_side_by_side(local: Local) -> None:
+def test_calls_up_to_the_limit_run_side_by_side(local: Local) -> None:
     gate = local.root / "acts.gate"
 
     async def scenario() -> set[int]:
         event = json.dumps({"do": "wait", "for": str(gate)}).encode()
-        calls = [asyncio.create_task(local.workers.invoke("acts", event)) for _ in range(2)]
-        await until(lambda: len(list(local.root.glob("acts.gate.*"))) == 2)
+        calls = [asyncio.create_task(local.workers.invoke("acts", event)) for _ in range(5)]
+        await until(lambda: len(list(local.root.glob("acts.gate.*"))) == 4)
         gate.touch()
         return {(await call).value()["pid"] for call in calls}
 
-    assert len(local.run(scenario())) == 2
+    assert len(local.run(scenario())) == 4
 
 
 def test_a_function_without_reserved_concurrency_is_throttled(local: Local) -> None:

@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
+
 from tests.support.stack import SignedIn, Stack
 from tests.support.story import at, book, next_weekday, published_coach
 
 
-def change(admin: SignedIn, target: SignedIn, *roles: str, reason: str = "test") -> object:
+def change(admin: SignedIn, target: SignedIn, *roles: str, reason: str = "test") -> httpx.Response:
     version = admin.get("/api/user/role", params={"userId": target.user_id}).json()["data"]["version"]
     return admin.put(
         "/api/user/role", {"userId": target.user_id, "roles": list(roles), "reason": reason, "version": version}

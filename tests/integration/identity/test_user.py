@@ -52,7 +52,9 @@ def test_the_first_request_makes_the_user_when_clerks_webhook_is_late(stack: Sta
     sim = httpx.Client(base_url=stack.info["simulators"]["clerk"], headers={"Authorization": "Bearer sk_test_local"})
     sim.post("/_control", json={"faults": [{"on": "webhook", "kind": "drop", "times": 5}]}).raise_for_status()
     try:
-        made = sim.post("/v1/users", json={"email_address": ["late@example.com"], "first_name": "Late"}).raise_for_status()
+        made = sim.post(
+            "/v1/users", json={"email_address": ["late@example.com"], "first_name": "Late"}
+        ).raise_for_status()
         session = sim.post("/v1/sessions", json={"user_id": made.json()["id"]}).raise_for_status().json()
         token = sim.post(f"/v1/sessions/{session['id']}/tokens").raise_for_status().json()["jwt"]
         user = SignedIn("", made.json()["id"], token, stack.client(token))

@@ -1,5 +1,6 @@
 """The booking story's core: slots, booking, idempotency, cancelling."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,7 +12,9 @@ from tests.support.story import at, book, iso, next_weekday, published_coach, sl
 
 def test_a_listed_slot_can_be_booked_and_is_then_gone_with_its_buffers(stack: Stack) -> None:
     coach, mentee, monday = published_coach(stack), stack.user(), next_weekday()
-    listing = slots(mentee, coach, at(monday, "00:00"), at(monday + timedelta(days=1), "00:00"), timezone="Europe/London")
+    listing = slots(
+        mentee, coach, at(monday, "00:00"), at(monday + timedelta(days=1), "00:00"), timezone="Europe/London"
+    )
     assert listing.status_code == 200, listing.text
     starts = [slot["start"] for slot in listing.json()["data"]]
     assert starts[0] == iso(at(monday, "09:00"))
@@ -54,7 +57,9 @@ def test_what_is_not_offered_is_refused_with_the_reason(stack: Stack, clock: str
 
 def test_notice_window_and_cap_are_enforced(stack: Stack) -> None:
     mentee, monday = stack.user(), next_weekday(weeks=2)
-    coach = published_coach(stack, schedule={"minimumNotice": 60 * 24 * 5, "bookingWindowDays": 20, "maxSessionsPerDay": 1})
+    coach = published_coach(
+        stack, schedule={"minimumNotice": 60 * 24 * 5, "bookingWindowDays": 20, "maxSessionsPerDay": 1}
+    )
     soon = next_weekday(weeks=0)
     soon = soon if soon.weekday() < 5 else next_weekday()
     reasons = [
@@ -111,7 +116,9 @@ def test_a_price_is_half_up_and_snapshotted(stack: Stack) -> None:
     session = book(mentee, coach, at(next_weekday(), "10:00"), 50).json()["data"]
     assert session["price"] == {"amount": 8333, "currency": "EUR"}  # 9999 * 50 / 60 = 8332.5
     version = coach.get("/api/coach/profile").json()["data"]["version"]
-    changed = coach.patch("/api/coach/profile", {"hourlyRate": {"amount": 20000, "currency": "EUR"}, "version": version})
+    changed = coach.patch(
+        "/api/coach/profile", {"hourlyRate": {"amount": 20000, "currency": "EUR"}, "version": version}
+    )
     assert changed.status_code == 200, changed.text
     assert mentee.get(f"/api/sessions/{session['id']}").json()["data"]["price"]["amount"] == 8333
 
@@ -135,7 +142,12 @@ def test_a_mentees_own_clash_is_refused_across_coaches(stack: Stack) -> None:
 
 
 def test_a_coach_who_is_taught_is_not_booked_at_that_hour(stack: Stack) -> None:
-    teacher, learner, mentee, start = published_coach(stack), published_coach(stack), stack.user(), at(next_weekday(), "10:00")
+    teacher, learner, mentee, start = (
+        published_coach(stack),
+        published_coach(stack),
+        stack.user(),
+        at(next_weekday(), "10:00"),
+    )
     with stack.database() as database:
         database.execute("insert into user_role (user_id, role) values (%s, 'MENTEE')", [learner.user_id])
     assert book(learner, teacher, start).status_code == 201
@@ -146,10 +158,14 @@ def test_sessions_are_seen_by_their_two_people_and_admins_alone(stack: Stack) ->
     coach, mentee = published_coach(stack), stack.user()
     session = book(mentee, coach, at(next_weekday(), "10:00")).json()["data"]
     path = f"/api/sessions/{session['id']}"
-    statuses = [each.get(path).status_code for each in (mentee, coach, stack.user("ADMIN"), stack.user(), stack.user("COACH"))]
+    statuses = [
+        each.get(path).status_code for each in (mentee, coach, stack.user("ADMIN"), stack.user(), stack.user("COACH"))
+    ]
     assert statuses == [200, 200, 200, 404, 404]
     assert stack.user().post(f"{path}/cancel", {}).status_code == 404
-    assert [each["id"] for each in coach.get("/api/sessions", params={"role": "COACH"}).json()["data"]] == [session["id"]]
+    assert [each["id"] for each in coach.get("/api/sessions", params={"role": "COACH"}).json()["data"]] == [
+        session["id"]
+    ]
     assert coach.get("/api/sessions", params={"role": "MENTEE"}).json()["data"] == []
 
 
@@ -192,7 +208,11 @@ def test_lists_page_by_cursor_without_gaps_or_repeats(stack: Stack) -> None:
 
 
 def test_a_booking_at_the_very_end_of_the_notice_is_allowed(frozen: Stack) -> None:
-    coach, mentee, start = published_coach(frozen, schedule={"minimumNotice": 120}), frozen.user(), at(next_weekday(), "10:00")
+    coach, mentee, start = (
+        published_coach(frozen, schedule={"minimumNotice": 120}),
+        frozen.user(),
+        at(next_weekday(), "10:00"),
+    )
     frozen.clock(iso(start - timedelta(minutes=119)))
     assert book(mentee, coach, start).json()["reason"] == "notice"
     frozen.clock(iso(start - timedelta(minutes=120)))
@@ -208,3 +228,23 @@ def test_slots_refuse_a_range_that_is_reversed_or_too_long(stack: Stack) -> None
     assert slots(mentee, coach, start, start + timedelta(days=92)).status_code == 200
     unknown = mentee.get("/api/coaching/slots", params={"coachId": str(uuid4()), "from": iso(start), "to": iso(start)})
     assert unknown.status_code == 404
+
+
+def test_booking_is_limited_per_user_and_says_so(stack: Stack) -> None:
+    coach, mentee, other = published_coach(stack), stack.user(), stack.user()
+    with stack.database() as database:
+        kept = database.execute("select value from private.setting where key = 'rate_limit.session_book'").fetchone()
+        database.execute("""select private.set_setting('rate_limit.session_book', '{"limit": 2, "seconds": 60}')""")
+        try:
+            day = next_weekday()
+            answers = [book(mentee, coach, at(day, clock)) for clock in ("09:00", "11:00", "13:00")]
+            unharmed = book(other, coach, at(day, "13:00"))
+        finally:
+            assert kept is not None
+            database.execute("select private.set_setting('rate_limit.session_book', %s)", [json.dumps(kept["value"])])
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert answers[0].headers["ratelimit-policy"] == '"session_book";q=2;w=60'
+    assert answers[0].headers["ratelimit"].startswith('"session_book";r=1;t=')
+    assert answers[2].json()["code"] == "rate_limited"
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 60
+    assert unharmed.status_code == 201

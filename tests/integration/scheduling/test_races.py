@@ -35,10 +35,11 @@ def outcomes(answers: Sequence[httpx.Response]) -> Counter[Any]:
 
 
 def live_overlaps(stack: Stack) -> int:
-    """Pairs of live sessions that share a coach with their buffers, or a mentee: the constraints' own claim, counted."""
+    """Pairs of live sessions that share a coach with their buffers, or a mentee: what the constraints forbid."""
     query = """
         select count(*) as pairs from session a join session b on a.id < b.id
-        where a.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS') and b.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
+        where a.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
+          and b.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
           and ((a.coach_id = b.coach_id and a.blocked && b.blocked)
             or (a.mentee_id = b.mentee_id and tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)))"""
     with stack.database() as database:

@@ -50,7 +50,7 @@ def ups(directory: Path) -> int:
 
 
 def test_stop_all_stops_every_part_the_latest_first(tmp_path: Path) -> None:
-    source = f"import atexit, signal, sys; signal.signal(15, lambda *_: sys.exit()); atexit.register(print, 'down'); {FOREVER}"
+    source = f"import signal, sys; signal.signal(15, lambda *_: print('down') or sys.exit()); {FOREVER}"
 
     async def scenario() -> list[int | None]:
         processes = Processes(tmp_path)
@@ -145,7 +145,9 @@ def test_a_large_log_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_nothing_survives_when_the_stack_is_killed(tmp_path: Path) -> None:
     sources = [FOREVER, STUBBORN, FORKING]
     command = [sys.executable, "-c", STACK, str(tmp_path), *sources]
-    stack = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."})
+    stack = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."}
+    )
     assert stack.stdout
     token = stack.stdout.readline().strip()
     wait_until(lambda: ups(tmp_path) == 4)

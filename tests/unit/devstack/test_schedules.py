@@ -8,7 +8,8 @@ from devstack.schedules import Expression
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("rate(1 minute)", 60), ("rate(5 minutes)", 300), ("rate(2 hours)", 7200), ("rate(1 day)", 86400)]
+    ("text", "seconds"),
+    [("rate(1 minute)", 60), ("rate(5 minutes)", 300), ("rate(2 hours)", 7200), ("rate(1 day)", 86400)],
 )
 def test_rates(text: str, seconds: int) -> None:
     assert Expression(text).period == seconds
@@ -35,7 +36,9 @@ def test_a_cron_may_have_a_zone() -> None:
     assert Expression("cron(0 9 * * ? *)", "America/New_York").matches(at)
 
 
-@pytest.mark.parametrize("text", ["", "rate(1 fortnight)", "cron(0 2 * * ?)", "cron(0 2 L * ? *)", "cron(0 2 ? * 6#3 *)"])
+@pytest.mark.parametrize(
+    "text", ["", "rate(1 fortnight)", "cron(0 2 * * ?)", "cron(0 2 L * ? *)", "cron(0 2 ? * 6#3 *)"]
+)
 def test_what_it_does_not_know_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever the words
         Expression(text)

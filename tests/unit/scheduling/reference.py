@@ -2,8 +2,8 @@
 
 It shares no code with the engine, reads the schedules' plain JSON, and never converts a wall time to an instant: it
 only asks what a clock shows. Such a clock is read as one that is never turned back: it keeps showing the latest reading
-until time catches up. That is all of rule A3: a skipped reading is passed at the change, a repeated one is met first
-time. Exact where every offset is a whole number of minutes, which holds everywhere since 1972.
+until time catches up. So a skipped reading is passed at the change, and a repeated one counts the first time. Exact
+where every offset is a whole number of minutes, which holds everywhere since 1972.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Which schedule rules: DOMAIN C's order, then the latest start, then the highest id; one set of rules per instant."""
+"""Which schedule rules: by type, then the latest start, then the highest id; one set of rules per instant."""
 
 from datetime import datetime
 

@@ -67,7 +67,7 @@ def test_without_a_schedule_everything_is_outside_hours() -> None:
     assert refusal_reason([], start=NOW, duration=60, now=NOW) == "outside_hours"
 
 
-@examples(150)
+@examples(90)
 @given(cases(several_zones=True), st.data())
 def test_there_is_a_reason_exactly_when_there_is_no_slot(case: Case, data: st.DataObject) -> None:
     several, question = case.parsed(), case.question
@@ -88,7 +88,7 @@ def test_there_is_a_reason_exactly_when_there_is_no_slot(case: Case, data: st.Da
         assert (start in offered) == bool(single)
 
 
-@examples(60)
+@examples(40)
 @given(cases(), st.data())
 def test_the_answer_depends_neither_on_the_range_nor_on_any_order(case: Case, data: st.DataObject) -> None:
     question = case.question

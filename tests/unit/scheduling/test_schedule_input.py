@@ -155,6 +155,11 @@ def test_notice_fits_in_the_window_and_the_last_date_follows_the_first() -> None
     assert failures(validFrom=None) == failures(validTo=None) == {}
 
 
+def test_only_a_schedule_of_type_default_is_the_default() -> None:
+    assert set(failures(type="HOLIDAY")) == {"isDefault"}
+    assert failures(type="HOLIDAY", isDefault=False) == {}
+
+
 def test_unknown_fields_are_refused_wherever_they_are() -> None:
     interval = {"from": "09:00", "to": "10:00", "note": "x"}
     found = failures(

@@ -1,4 +1,4 @@
-"""From windows to slots, rule by rule: facts/scheduling.md, section 3, A4 to B10. 2027-03-08 is a Monday."""
+"""From windows to slots, rule by rule. 2027-03-08 is a Monday, and 09:00 in New York is 14:00 UTC on it."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any

@@ -7,7 +7,7 @@ from tests.unit.scheduling.reference import reference_slots
 from tests.unit.scheduling.strategies import Case, cases, examples
 
 
-@examples(120)
+@examples(80)
 @given(cases())
 def test_same_slots_as_the_reference_in_one_zone(case: Case) -> None:
     found = open_slots(case.parsed(), **case.question)
@@ -15,7 +15,7 @@ def test_same_slots_as_the_reference_in_one_zone(case: Case) -> None:
     assert found == reference_slots(case.schedules, **case.question)
 
 
-@examples(60)
+@examples(40)
 @given(cases(several_zones=True))
 def test_same_slots_as_the_reference_across_zones(case: Case) -> None:
     found = open_slots(case.parsed(), **case.question)

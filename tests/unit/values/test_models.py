@@ -1,12 +1,15 @@
 """The bases of request and response models."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pytest
-from pydantic import Field, ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, TypeAdapter, ValidationError
 
-from coachline.models import Data, Input, Instant, Money, Output, Page, Query, unstorable
+from coachline.models import Data, Input, Instant, Money, Output, Page, Query, TimeZoneName, unstorable
 from coachline.problems import validation_problem
 
 
@@ -98,6 +101,12 @@ def test_what_postgres_cannot_store_is_found_wherever_it_is() -> None:
 
     assert {location for location, _ in unstorable(value)} == {("a", 1), ("\ud800",), ("b", "c", 0), ("d", 0)}
     assert list(unstorable("😀 é")) == []
+
+
+@given(st.text(st.characters(), max_size=70) | st.text("./aU_T\\:C", max_size=10))
+def test_no_text_breaks_the_search_for_a_time_zone(name: str) -> None:
+    with suppress(ValidationError):
+        assert TypeAdapter(TimeZoneName).validate_python(name) == name
 
 
 def test_what_a_model_refuses_can_be_told_as_a_problem() -> None:

@@ -153,6 +153,13 @@ class ScheduleInput(Input):
     maximum_duration: SessionMinutes | None = None
 
     # Each compares with fields before its own, so these failures are found together with all others.
+    @field_validator("is_default")
+    @classmethod
+    def _default_of_type_default(cls, is_default: bool, info: ValidationInfo) -> bool:
+        if is_default and info.data.get("type", ScheduleType.DEFAULT) is not ScheduleType.DEFAULT:
+            raise ValueError("only a schedule of type DEFAULT can be the default")
+        return is_default
+
     @field_validator("minimum_notice")
     @classmethod
     def _within_window(cls, notice: int, info: ValidationInfo) -> int:

@@ -1,7 +1,14 @@
 """The starts that a coach offers: one computation for listing, for booking and for explaining a refusal.
 
+1. `precedence` gives the windows. Where they touch, also at midnight, a session may run from one into the next.
+2. Starts lie on a grid that counts from each interval's own beginning, in steps of `slot_interval`, else of the
+   session's length. Nothing moves it: not the range asked for, nor now, notice or bookings.
+3. A start is offered when the whole session is open; it is no sooner than now and the notice, and on no later date
+   than today and the booking window; its date is below the daily cap; and the session with its buffers overlaps
+   nothing that is taken. Buffers need not lie within the hours. Dates are those of the ruling schedule's zone.
+
 Everything is an integer: instants are microseconds (see `local_time`), so durations, buffers, notice and steps are
-elapsed time and no clock change can bend them. Only dates and hours are read on the schedule's wall clock.
+elapsed time and no change of the clocks can bend them. Only dates and hours are read on the schedule's wall clock.
 """
 
 from bisect import bisect_right
@@ -33,7 +40,7 @@ def open_slots(
 
     `busy` are raw intervals, `blocked` ones that already carry their own buffers, `session_starts` what the daily cap
     counts. Intervals are half-open: touching is free. Raises ValueError for a naive datetime, a reversed range or a
-    duration that is not positive. The rules are facts/scheduling.md, section 3.
+    duration that is not positive.
     """
     diary = _Diary(schedules, duration=duration, now=now, busy=busy, blocked=blocked, session_starts=session_starts)
     first, last = _range(start, end, "start", "end")
@@ -123,7 +130,7 @@ class _Diary:
             since = max(window.start, first, terms.first)
             until = min(window.end, last, terms.last, open_until - self._length + 1)
             runs = self._clear_runs(window.anchor, since, until, terms)
-            # A date's windows can reach into the next one's clock time where the clocks go back across midnight.
+            # Where clocks go back across midnight, a date's window also shows readings of the date beside it.
             if any(map(terms.full, range(window.ordinal - 1, window.ordinal + 2))):
                 zone = window.schedule.timezone
                 runs = (range(at, at + 1) for run in runs for at in run if not terms.full(local_date(zone, at)))

@@ -1,0 +1,100 @@
+"""One database round trip for a read, one read and one write for a write: counted in PostgREST's own log."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.stack import SignedIn, Stack, wait_until
+from tests.support.story import PROFILE, SCHEDULE, at, book, iso, next_weekday, published_coach, slots
+
+
+def requests(stack: Stack) -> int:
+    assert stack.directory is not None
+    log = (stack.directory / "logs" / "postgrest.log").read_text()
+    return sum(" /rpc/" in line and "claim_outbox_events" not in line for line in log.splitlines())
+
+
+def trips(stack: Stack, call: Callable[[], Any]) -> int:
+    """The requests to PostgREST that a call makes. Its log is written a moment after the answer, so wait for it to rest."""
+    stack.drain()
+    before = settled(stack)
+    call()
+    return settled(stack) - before
+
+
+def settled(stack: Stack) -> int:
+    seen = [-1, requests(stack)]
+    wait_until(lambda: seen.append(requests(stack)) or seen[-1] == seen[-2] == seen[-3], what="a quiet log")
+    return seen[-1]
+
+
+@pytest.fixture(scope="module")
+def coach(stack: Stack) -> SignedIn:
+    return published_coach(stack)
+
+
+@pytest.fixture(scope="module")
+def mentee(stack: Stack) -> SignedIn:
+    return stack.user()
+
+
+def test_reads_take_one(stack: Stack, coach: SignedIn, mentee: SignedIn) -> None:
+    monday = next_weekday()
+    session = book(mentee, coach, at(monday, "15:00")).json()["data"]
+    schedule = coach.get("/api/coaching/availability").json()["data"][0]
+    counted = {
+        path: trips(stack, lambda who=who, path=path: who.get(path).raise_for_status())
+        for who, path in (
+            (mentee, "/api/user"),
+            (mentee, "/api/user/role"),
+            (mentee, "/api/coach"),
+            (mentee, f"/api/coach/{coach.user_id}"),
+            (coach, "/api/coach/profile"),
+            (coach, "/api/coaching/availability"),
+            (coach, f"/api/coaching/availability/{schedule['id']}"),
+            (mentee, "/api/sessions"),
+            (mentee, f"/api/sessions/{session['id']}"),
+            (mentee, "/api/health?deep=1"),
+        )
+    }
+    counted["slots"] = trips(stack, lambda: slots(mentee, coach, at(monday, "09:00"), at(monday, "17:00")))
+    counted["health"] = trips(stack, lambda: mentee.get("/api/health"))
+    assert counted.pop("health") == 0
+    assert counted == dict.fromkeys(counted, 1)
+
+
+def test_writes_take_at_most_a_read_and_a_write(stack: Stack, coach: SignedIn, mentee: SignedIn) -> None:
+    newcomer, admin, monday = stack.user("COACH"), stack.user("ADMIN"), next_weekday(weeks=2)
+    schedule = coach.get("/api/coaching/availability").json()["data"][0]
+    version = mentee.get("/api/user").json()["data"]["version"]
+    roles = {"userId": mentee.user_id, "roles": ["MENTEE"], "reason": "count", "version": version}
+    booked: list[Any] = []
+    counted = {
+        "POST profile": trips(stack, lambda: newcomer.post("/api/coach/profile", PROFILE).raise_for_status()),
+        "PUT role": trips(stack, lambda: admin.put("/api/user/role", roles).raise_for_status()),
+        "POST schedule": trips(stack, lambda: newcomer.post("/api/coaching/availability", SCHEDULE).raise_for_status()),
+        "PATCH user": trips(
+            stack, lambda: mentee.patch("/api/user", {"locale": "en-GB", "version": version}).raise_for_status()
+        ),
+        "PATCH schedule": trips(
+            stack,
+            lambda: coach.patch(
+                f"/api/coaching/availability/{schedule['id']}", {"name": "New", "version": schedule["version"]}
+            ).raise_for_status(),
+        ),
+        "POST session": trips(
+            stack, lambda: booked.append(book(mentee, coach, at(monday, "10:00")).raise_for_status())
+        ),
+        "POST session, refused": trips(stack, lambda: book(mentee, coach, at(monday, "03:00"))),
+        "POST session, taken": trips(stack, lambda: book(stack_user, coach, at(monday, "10:00")))
+        if (stack_user := stack.user())
+        else 0,
+        "POST cancel": trips(
+            stack,
+            lambda: mentee.post(f"/api/sessions/{booked[0].json()['data']['id']}/cancel", {}).raise_for_status(),
+        ),
+    }
+    assert {name: count for name, count in counted.items() if count > 2} == {}
+    assert counted["POST cancel"] == counted["PATCH user"] == counted["PUT role"] == counted["POST profile"] == 1
+    assert iso(at(monday, "10:00")) == booked[0].json()["data"]["start"]

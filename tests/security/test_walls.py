@@ -1,0 +1,255 @@
+"""The two walls of the database, tried with the stock Supabase client: the guard (our gate), then row-level security.
+
+PostgREST is a second front door: anyone who is signed in can send it a session token and the publishable key.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from postgrest.exceptions import APIError
+from supabase import Client, create_client
+from supabase.lib.client_options import SyncClientOptions
+
+from tests.support.stack import SignedIn, Stack
+from tests.support.story import at, book, next_weekday, published_coach
+
+TABLES = {
+    "availability_schedule": "coach",
+    "coach_profile": "coach",
+    "coach_rate": "coach",
+    "session": "participants",
+    "session_transition": "participants",
+    "user_account": "self",
+    "user_role": "self",
+}
+HIDDEN_COLUMNS = {
+    "user_account": {"clerk_id", "clerk_updated_at", "deleted_at"},
+    "session": {"blocked", "buffer_before", "buffer_after", "fee_amount", "fee_bps"},
+}
+PUBLIC_FUNCTIONS = {"list_coaches", "get_coach"}
+SERVICE_FUNCTIONS = {
+    "apply_clerk_user",
+    "claim_outbox_events",
+    "claim_webhook_event",
+    "delete_clerk_user",
+    "fail_webhook_event",
+    "mark_outbox_published",
+    "record_webhook_event",
+    "sweep_webhook_events",
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """A coach, her mentee and their session; a stranger to both, another coach, an admin."""
+
+    coach: SignedIn
+    mentee: SignedIn
+    stranger: SignedIn
+    other_coach: SignedIn
+    admin: SignedIn
+
+
+@pytest.fixture(scope="module")
+def story(stack: Stack) -> Story:
+    coach, mentee = published_coach(stack), stack.user()
+    assert book(mentee, coach, at(next_weekday(), "10:00")).status_code == 201
+    return Story(coach, mentee, stack.user(), published_coach(stack), stack.user("ADMIN"))
+
+
+def client(stack: Stack, token: str | None = None, *, gate: bool, key: str = "publishableKey") -> Client:
+    info = stack.info
+    headers = {info["gate"]["header"]: info["gate"]["value"]} if gate else {}
+    made = create_client(info["supabaseUrl"], info[key], SyncClientOptions(headers=headers))
+    if token:
+        made.postgrest.auth(token)
+    return made
+
+
+def catalogue(stack: Stack) -> Iterator[tuple[str, dict[str, str], list[str]]]:
+    """Every function of the exposed schema: name, arguments as JSON literals that fit their types, and who may call it."""
+    query = """
+        select p.proname as name,
+               array(select case format_type(t, null)
+                       when 'uuid' then '00000000-0000-0000-0000-000000000000' when 'integer' then '1' when 'jsonb' then '{}'
+                       when 'timestamp with time zone' then '2030-01-01T00:00:00Z' when 'boolean' then 'true'
+                       when 'text[]' then '{}' when 'uuid[]' then '{}' else 'x' end
+                     from unnest(p.proargtypes) t) as given,
+               p.proargnames as names,
+               array(select r.rolname from pg_roles r where r.rolname in ('anon', 'authenticated', 'service_role')
+                     and has_function_privilege(r.rolname, p.oid, 'execute') order by 1) as allowed
+        from pg_proc p where p.pronamespace = 'public'::regnamespace order by 1"""
+    with stack.database() as database:
+        for row in database.execute(query):
+            arguments = dict(zip(row["names"] or [], row["given"], strict=False))
+            yield row["name"], arguments, row["allowed"]
+
+
+def refusal(call: Any) -> APIError:
+    with pytest.raises(APIError) as caught:
+        call.execute()
+    return caught.value
+
+
+def test_the_lists_above_name_every_table_and_function(stack: Stack) -> None:
+    with stack.database() as database:
+        rows = database.execute(
+            """select c.relname as name, c.relrowsecurity and c.relforcerowsecurity as closed, n.nspname as schema
+               from pg_class c join pg_namespace n on n.oid = c.relnamespace
+               where n.nspname in ('public', 'private') and c.relkind in ('r', 'p', 'v', 'm')"""
+        ).fetchall()
+    open_tables = {row["name"] for row in rows if not row["closed"]} - {"_prisma_migrations"}
+    assert open_tables == set()
+    assert {row["name"] for row in rows if row["schema"] == "public"} == set(TABLES) | {"_prisma_migrations"}
+    service = {name for name, _, allowed in catalogue(stack) if "service_role" in allowed}
+    anonymous = {name for name, _, allowed in catalogue(stack) if "anon" in allowed}
+    assert (service, anonymous) == (SERVICE_FUNCTIONS, PUBLIC_FUNCTIONS)
+
+
+def test_without_the_gate_everything_is_refused_to_everyone(stack: Stack, story: Story) -> None:
+    tried = 0
+    for token in (None, story.mentee.token, story.coach.token, story.admin.token):
+        outsider = client(stack, token, gate=False)
+        for table in TABLES:
+            assert refusal(outsider.table(table).select("*")).message in {
+                "gate_closed",
+                f"permission denied for table {table}",
+            }
+            tried += 1
+        for name, arguments, _ in catalogue(stack):
+            assert refusal(outsider.rpc(name, arguments)).message == "gate_closed", name
+            tried += 1
+    print(f"{tried} calls without the gate, {tried} refused")
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_behind_the_gate_a_table_shows_a_caller_his_own_rows_alone(stack: Stack, story: Story, table: str) -> None:
+    def ids(who: SignedIn) -> set[str]:
+        key = {"user_account": "id", "session": "coach_id", "session_transition": "session_id", "user_role": "user_id"}
+        column = key.get(table, "user_id" if table == "coach_profile" else "coach_id")
+        rows: list[Any] = client(stack, who.token, gate=True).table(table).select(column).execute().data
+        return {str(row[column]) for row in rows}
+
+    match TABLES[table]:
+        case "self":
+            assert ids(story.mentee) == {story.mentee.user_id}
+            assert ids(story.stranger) == {story.stranger.user_id}
+        case "coach":
+            assert ids(story.coach) == {story.coach.user_id}
+            assert ids(story.mentee) == ids(story.stranger) == set()
+            assert ids(story.other_coach) == {story.other_coach.user_id}
+        case "participants":
+            assert len(ids(story.mentee)) == len(ids(story.coach)) == 1
+            assert ids(story.mentee) == ids(story.coach)
+            assert ids(story.stranger) == ids(story.other_coach) == set()
+    assert ids(story.admin) >= ids(story.coach)
+    error = refusal(client(stack, gate=True).table(table).select("*"))
+    assert error.message == f"permission denied for table {table}"
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_nobody_writes_a_table_not_even_the_service(stack: Stack, story: Story, table: str) -> None:
+    callers = [
+        client(stack, story.mentee.token, gate=True),
+        client(stack, story.admin.token, gate=True),
+        client(stack, gate=True),
+        client(stack, gate=True, key="secretKey"),
+    ]
+    column = (
+        "session_id"
+        if table == "session_transition"
+        else "user_id"
+        if table in {"user_role", "coach_profile"}
+        else "id"
+    )
+    nobody = "00000000-0000-0000-0000-000000000000"
+    for caller in callers:
+        for call in (
+            caller.table(table).insert({}),
+            caller.table(table).update({column: nobody}).eq(column, nobody),
+            caller.table(table).delete().eq(column, nobody),
+        ):
+            assert refusal(call).code == "42501"
+
+
+@pytest.mark.parametrize("table", sorted(HIDDEN_COLUMNS))
+def test_columns_that_are_nobodys_business_cannot_be_read(stack: Stack, story: Story, table: str) -> None:
+    mine = client(stack, story.coach.token, gate=True)
+    for column in HIDDEN_COLUMNS[table]:
+        assert refusal(mine.table(table).select(column)).code == "42501"
+
+
+def test_private_tables_are_not_exposed_at_all(stack: Stack, story: Story) -> None:
+    for made in (client(stack, story.admin.token, gate=True), client(stack, gate=True, key="secretKey")):
+        for table in ("audit_log", "setting", "outbox_event", "webhook_event", "idempotency_key", "rate_limit"):
+            error = refusal(made.schema("private").table(table).select("*"))
+            assert "schema must be one of" in (error.message or "")
+
+
+def test_functions_run_only_for_those_they_are_granted_to(stack: Stack, story: Story) -> None:
+    callers = {
+        "anon": client(stack, gate=True),
+        "authenticated": client(stack, story.stranger.token, gate=True),
+        "service_role": client(stack, gate=True, key="secretKey"),
+    }
+    denied = 0
+    for name, arguments, allowed in catalogue(stack):
+        for role, caller in callers.items():
+            if role not in allowed:
+                assert refusal(caller.rpc(name, arguments)).code == "42501", (name, role)
+                denied += 1
+    assert denied > 30
+
+
+def test_a_mentee_cannot_do_an_admins_or_a_coachs_work_behind_the_gate(stack: Stack, story: Story) -> None:
+    mine = client(stack, story.stranger.token, gate=True)
+    grab = {"target": story.stranger.user_id, "wanted": ["ADMIN"], "reason": "me", "expected_version": 1}
+    for name, arguments in (
+        ("set_user_roles", grab),
+        ("create_coach_profile", {"input": {}}),
+        ("create_schedule", {"input": {}}),
+        ("update_coach_profile", {"patch": {}, "expected_version": 1}),
+    ):
+        assert refusal(mine.rpc(name, arguments)).message == "forbidden", name
+    with stack.database() as database:
+        session = database.execute("select id from session where mentee_id = %s", [story.mentee.user_id]).fetchone()
+    assert session is not None
+    assert refusal(mine.rpc("get_session", {"session_id": str(session["id"])})).message == "not_found"
+    assert refusal(mine.rpc("cancel_session", {"session_id": str(session["id"])})).message == "not_found"
+
+
+def test_the_audit_log_cannot_be_edited_by_its_owner_either(stack: Stack) -> None:
+    with stack.database() as database:
+        for statement in (
+            "update private.audit_log set reason = 'x'",
+            "delete from private.audit_log",
+            "truncate private.audit_log",
+        ):
+            with pytest.raises(Exception, match="append-only"):
+                database.execute(statement)
+
+
+def test_a_suspended_user_is_refused_everywhere_at_once(stack: Stack) -> None:
+    user = stack.user("ADMIN", "COACH")
+    with stack.database() as database:
+        database.execute("update user_account set status = 'SUSPENDED' where id = %s", [user.user_id])
+    answer = user.get("/api/user")
+    assert (answer.status_code, answer.json()["code"]) == (403, "user_suspended")
+    error = refusal(client(stack, user.token, gate=True).table("user_account").select("id"))
+    assert error.message == "user_suspended"
+
+
+def test_maintenance_stops_writes_and_lets_reads_and_webhooks_through(stack: Stack) -> None:
+    user = stack.user()
+    with stack.database() as database:
+        database.execute("""select private.set_setting('maintenance', '{"enabled": true, "retryAfter": 90}')""")
+        try:
+            refused = user.patch("/api/user", {"timezone": "UTC", "version": 1})
+            assert user.get("/api/user").status_code == 200
+            newcomer = stack.user()  # signs up through Clerk's webhook
+        finally:
+            database.execute("""select private.set_setting('maintenance', '{"enabled": false}')""")
+    assert (refused.status_code, refused.headers["retry-after"], refused.json()["code"]) == (503, "90", "maintenance")
+    assert newcomer.get("/api/user").status_code == 200
