@@ -55,7 +55,7 @@ create table public.coach_rate (
   constraint coach_rate_one_at_a_time exclude using gist
     (coach_id with =, coalesce(duration_minutes, 0) with =, tstzrange(valid_from, valid_to) with &&)
 );
-create index coach_rate_coach_id_idx on public.coach_rate (coach_id, valid_from);
+create index coach_rate_coach_id_valid_from_idx on public.coach_rate (coach_id, valid_from);
 alter table public.coach_rate enable row level security;
 alter table public.coach_rate force row level security;
 
@@ -94,7 +94,7 @@ create table public.availability_schedule (
     minimum_duration between 15 and 240 and maximum_duration between 15 and 240 and minimum_duration <= maximum_duration),
   constraint availability_schedule_dates_check check (valid_from <= valid_to)
 );
-create index availability_schedule_coach_id_idx on public.availability_schedule (coach_id, created_at, id);
+create index availability_schedule_coach_id_created_at_id_idx on public.availability_schedule (coach_id, created_at, id);
 create unique index availability_schedule_one_default on public.availability_schedule (coach_id) where is_default;
 alter table public.availability_schedule enable row level security;
 alter table public.availability_schedule force row level security;
@@ -146,8 +146,8 @@ create table public.session (
   constraint session_mentee_free exclude using gist (mentee_id with =, tstzrange(starts_at, ends_at, '[)') with &&)
     where (status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS'))
 );
-create index session_coach_id_idx on public.session (coach_id, starts_at desc, id desc);
-create index session_mentee_id_idx on public.session (mentee_id, starts_at desc, id desc);
+create index session_coach_id_starts_at_id_idx on public.session (coach_id, starts_at desc, id desc);
+create index session_mentee_id_starts_at_id_idx on public.session (mentee_id, starts_at desc, id desc);
 create index session_hold_idx on public.session (hold_expires_at) where status = 'PENDING_PAYMENT';
 alter table public.session enable row level security;
 alter table public.session force row level security;
@@ -165,6 +165,6 @@ create table public.session_transition (
   constraint session_transition_pkey primary key (id),
   constraint session_transition_session_id_fkey foreign key (session_id) references public.session (id) on update cascade on delete cascade
 );
-create index session_transition_session_id_idx on public.session_transition (session_id, id);
+create index session_transition_session_id_id_idx on public.session_transition (session_id, id);
 alter table public.session_transition enable row level security;
 alter table public.session_transition force row level security;
