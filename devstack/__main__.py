@@ -1,4 +1,4 @@
-"""python -m devstack serve: run the local stack. python -m devstack reset: forget its data."""
+"""python -m devstack serve: run the local stack; reset: forget its data; demo: tell the booking story against it."""
 
 import asyncio
 import os
@@ -6,6 +6,7 @@ import shutil
 import stat
 import sys
 
+from devstack import demo
 from devstack.config import Config, StackError
 from devstack.stack import Stack
 
@@ -29,6 +30,8 @@ def main() -> int:
                 asyncio.run(Stack(Config.from_env()).run())
             case ["reset"]:
                 reset(Config.from_env())
+            case ["demo"]:
+                demo.main(Config.from_env())
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

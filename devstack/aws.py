@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -40,7 +41,8 @@ class Aws:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
         )
-        argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._port)]
+        server = str(Path(__file__).with_name("moto_server.py"))
+        argv = [sys.executable, "-P", server, "-H", "127.0.0.1", "-p", str(self._port)]
         process = await self._processes.start("aws", argv)
         async with asyncio.timeout(START_SECONDS):
             while True:

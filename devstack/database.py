@@ -24,7 +24,7 @@ SQL_ORDER = (
     "grants.sql",
     "seed/*.sql",
 )
-CLUSTER_LOCK = 0xDE75  # roles belong to the whole server: one stack at a time changes them
+SERVER_LOCK = 0xDE75
 
 Connection = psycopg.AsyncConnection[tuple[object, ...]]
 
@@ -34,16 +34,13 @@ async def prepare(postgres: Postgres, config: Config, keys: Keys, say: Callable[
 
     StackError for what a person has to mend: a changed migration, a failing statement (file and line).
     """
-    await _bootstrap(postgres, config, say)
-    await _migrate(postgres, config, say)
-    await _apply_sql(postgres, config, say)
-    url = f"http://127.0.0.1:{config.port}"
-    settings = {
-        "gate_key_hash": hashlib.sha256(keys.gate_key.encode()).hexdigest(),
-        "clerk_issuers": [f"{url}/_sim/clerk"],
-        "clerk_authorized_parties": [url, f"http://localhost:{config.port}"],
-    }
-    await write_settings(postgres, settings)
+    async with await _connect(postgres.url("postgres", ADMIN), autocommit=True) as server:
+        # Roles belong to the whole server, and Postgres refuses concurrent changes of one: a stack at a time.
+        await server.execute("select pg_advisory_lock(%s)", [SERVER_LOCK])
+        await _bootstrap(server, postgres, config, say)
+        await _migrate(postgres, config, say)
+        await _apply_sql(postgres, config, say)
+    await write_settings(postgres, {"gate_key_hash": hashlib.sha256(keys.gate_key.encode()).hexdigest()})
 
 
 async def create_from_template(postgres: Postgres, template: str, database: str) -> None:
@@ -85,21 +82,19 @@ async def _connect(url: str, *, autocommit: bool = False) -> Connection:
     return await psycopg.AsyncConnection.connect(url, autocommit=autocommit)
 
 
-async def _bootstrap(postgres: Postgres, config: Config, say: Callable[[str], None]) -> None:
+async def _bootstrap(server: Connection, postgres: Postgres, config: Config, say: Callable[[str], None]) -> None:
     script = (OWN_SQL / "bootstrap.sql").read_text()
     revision = hashlib.sha256(script.encode()).hexdigest()
-    async with await _connect(postgres.url("postgres", ADMIN), autocommit=True) as server:
-        await server.execute("select pg_advisory_lock(%s)", [CLUSTER_LOCK])
-        found = await server.execute("select 1 from pg_database where datname = %s", [config.database])
-        if await found.fetchone() is None:
-            say(f"creating the database {config.database}")
-            await server.execute(sql.SQL("create database {}").format(sql.Identifier(config.database)))
-        async with await _connect(postgres.url(role=ADMIN)) as database:
-            kept = await database.execute("select obj_description(to_regnamespace('devstack'), 'pg_namespace')")
-            if await kept.fetchone() != (revision,):
-                await database.execute("select set_config('devstack.password', %s, true)", [postgres.password])
-                await database.execute(script.encode())
-                await database.execute(sql.SQL("comment on schema devstack is {}").format(revision))
+    found = await server.execute("select 1 from pg_database where datname = %s", [config.database])
+    if await found.fetchone() is None:
+        say(f"creating the database {config.database}")
+        await server.execute(sql.SQL("create database {}").format(sql.Identifier(config.database)))
+    async with await _connect(postgres.url(role=ADMIN)) as database:
+        kept = await database.execute("select obj_description(to_regnamespace('devstack'), 'pg_namespace')")
+        if await kept.fetchone() != (revision,):
+            await database.execute("select set_config('devstack.password', %s, true)", [postgres.password])
+            await database.execute(script.encode())
+            await database.execute(sql.SQL("comment on schema devstack is {}").format(revision))
 
 
 async def _migrate(postgres: Postgres, config: Config, say: Callable[[str], None]) -> None:
@@ -118,12 +113,15 @@ async def _migrate(postgres: Postgres, config: Config, say: Callable[[str], None
         pending = [name for name in wanted if name not in applied]
         if not pending:
             return
-        if applied:
-            # Scripts are atomic (prisma.config.ts), so one that failed left nothing and may be tried again.
-            await connection.execute(
-                "update public._prisma_migrations set rolled_back_at = now()"
-                " where finished_at is null and rolled_back_at is null"
-            )
+        # Scripts are atomic (prisma.config.ts), so one that failed left nothing and may be tried again.
+        await connection.execute(
+            """do $$ begin
+                 if to_regclass('public._prisma_migrations') is not null then
+                   update public._prisma_migrations set rolled_back_at = now()
+                   where finished_at is null and rolled_back_at is null;
+                 end if;
+               end $$"""
+        )
     say(f"applying {len(pending)} migration{'s' if len(pending) > 1 else ''}")
     await _prisma(postgres, config, "migrate", "deploy")
 

@@ -1,4 +1,4 @@
-"""The people of a new local stack: three coaches in three zones, mentees, an admin. Made through the API, as anyone would."""
+"""The people of a new local stack: three coaches in three zones, mentees, an admin. Made through the API itself."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ PEOPLE: tuple[dict[str, Any], ...] = (
     {"email": "olivia.owner@example.com", "firstName": "Olivia", "lastName": "Owner", "roles": ["MENTEE"]},
     {"email": "casey.coach@example.com", "firstName": "Casey", "lastName": "Coach", "roles": ["COACH"]},
     {"email": "lena.london@example.com", "firstName": "Lena", "lastName": "London", "roles": ["COACH"]},
-    {"email": "kiran.kathmandu@example.com", "firstName": "Kiran", "lastName": "Kathmandu", "roles": ["COACH", "MENTEE"]},
+    {"email": "kiran.kathmandu@example.com", "firstName": "Kiran", "lastName": "Kathmandu", "roles": ["COACH"]},
 )
 
 COACHES: dict[str, dict[str, Any]] = {

@@ -52,13 +52,23 @@ class DevRoutes:
             self.app.router.add_route(method, path, _answered(handler))
 
     async def sql(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Run one statement as the database's owner, past every wall."""
+        """Run one statement, which may run twice, as the database's owner, past every wall."""
+        connection = await self._connected()
+        try:
+            cursor = await connection.execute(query.encode(), parameters)
+        except psycopg.OperationalError:
+            if not connection.closed:
+                raise
+            connection = await self._connected()  # the server had closed it: a restart, or a test
+            cursor = await connection.execute(query.encode(), parameters)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def _connected(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         async with self._connecting:
             if self._connection is None or self._connection.closed:
                 url = self._stack.postgres.url()
                 self._connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
-        cursor = await self._connection.execute(query.encode(), parameters)
-        return await cursor.fetchall() if cursor.description else []
+            return self._connection
 
     async def close(self) -> None:
         if self._connection:
@@ -74,10 +84,10 @@ class DevRoutes:
             "secretKey": stack.keys.secret_key,
             "gate": {"header": GATE_HEADER, "value": stack.keys.gate_key},
             "databaseUrl": stack.postgres.url(),
-            "jwksUrl": f"{stack.issuer}/.well-known/jwks.json",
-            "issuer": stack.issuer,
+            "jwksUrl": f"{stack.clerk.issuer}/.well-known/jwks.json",
+            "issuer": stack.clerk.issuer,
             "webhookSecrets": {"stripe": [], "zoom": None, "calendly": None, "clerk": stack.keys.clerk_webhook_secret},
-            "simulators": {"stripe": None, "zoom": None, "calendly": None, "clerk": stack.issuer},
+            "simulators": {"stripe": None, "zoom": None, "calendly": None, "clerk": stack.clerk.issuer},
             "awsEndpointUrl": stack.aws.endpoint,
             "functions": sorted(stack.template.functions),
             "revision": _revision(stack.config.root),

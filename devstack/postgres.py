@@ -75,12 +75,13 @@ class Postgres:
             await self._initialise(native, prefix, owner, password)
         _give(self._home, owner)
         _refuse_second_server(data)
-        port = free_port()
-        self._address, self.password = f"127.0.0.1:{port}", password.read_text()
-        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        self.password = password.read_text()
+        self._address = self._address or f"127.0.0.1:{free_port()}"  # started again, it is where its clients look
+        port = self._address.rpartition(":")[2]
+        settings = [f"--{name}={value}" for name, value in {**SETTINGS, "port": port}.items()]
         process = await self.processes.start(
             "postgres",
-            [*prefix, str(native / "bin/postgres"), "-D", str(data), f"--port={port}", *settings],
+            [*prefix, str(native / "bin/postgres"), "-D", str(data), *settings],
             stop_signal=signal.SIGINT,  # fast: SIGTERM would wait for every client to leave
         )
         await self._until_ready(process)

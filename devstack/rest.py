@@ -8,6 +8,7 @@ import signal
 import time
 from asyncio.subprocess import Process
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,7 @@ from devstack.processes import Processes
 
 PREFIX = "/rest/v1"
 START_SECONDS = 20.0
+READ_SECONDS = 20.0  # more than the pool and any statement may take
 TOKEN_SECONDS = 3600
 # RFC 9110 7.6.1, and what belongs to one connection only
 HOP_BY_HOP = re.compile("connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|expect")
@@ -51,9 +53,9 @@ class Rest:
         self._token, self._token_expires = "", 0.0
 
     async def start(self) -> None:
-        """Return once PostgREST knows the schema and trusts the keys given so far."""
+        """Return once PostgREST knows the schema and trusts the keys given so far. May be called after a crash."""
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=READ_SECONDS)
             connector = aiohttp.TCPConnector(limit=0)
             self._session = aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=False)
         probe = self._write_key_set()
@@ -71,6 +73,7 @@ class Rest:
             "PGRST_DB_MAX_ROWS": "1000",
             "PGRST_DB_POOL": str(self._pool_size),
             "PGRST_DB_POOL_ACQUISITION_TIMEOUT": "5",
+            "PGRST_LOG_LEVEL": "info",  # every request, in logs/postgrest.log
             "PGRST_JWT_SECRET": f"@{self._key_set}",
             "PGRST_SERVER_HOST": "127.0.0.1",
             "PGRST_SERVER_PORT": str(port),
@@ -84,7 +87,8 @@ class Rest:
         self._trusted = clerk_jwks["keys"]
         if self._process is not None:
             probe = self._write_key_set()
-            self._process.send_signal(signal.SIGUSR2)
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGUSR2)
             await self._until_trusted(probe)
 
     async def close(self) -> None:

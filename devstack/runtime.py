@@ -110,6 +110,7 @@ def _error(error: BaseException, kind: str = "", message: str = "") -> bytes:
 
 def _load(module: str, task_root: str) -> ModuleType:
     # A name of its own: with every function's module called "app", one could be mistaken for another in a traceback.
+    os.chdir(task_root)
     path = os.path.join(task_root, f"{module}.py")
     loaded = ModuleType(f"{os.path.basename(task_root)}_{module}")
     loaded.__file__ = path

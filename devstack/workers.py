@@ -3,25 +3,24 @@
 import asyncio
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from devstack import runtime
 from devstack.clock import Clock
+from devstack.config import Config
 from devstack.intrinsics import ACCOUNT, REGION
 from devstack.processes import Processes
 from devstack.template import Function
 
 DEFAULT_CONCURRENCY = 4
 INIT_SECONDS = 10
+SOCKET = "functions.sock"
 PAYLOAD_BYTES = 6 * 1024 * 1024
 
 
@@ -56,25 +55,23 @@ class _Instance:
 class Workers:
     """Every function's instances. `say` prints a line on the console."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts of the stack
         self,
         functions: dict[str, Function],
         processes: Processes,
-        *,
-        root: Path,
+        config: Config,
         clock: Clock,
         say: Callable[[str], None],
-        environment: Mapping[str, str] | None = None,
-        concurrency: int | None = None,
+        environment: Mapping[str, str],
     ) -> None:
         self._functions = functions
         self._processes = processes
-        self._layer = root / "layers/shared"
+        self._config = config
         self._clock = clock
         self._say = say
-        self._environment = environment or {}
+        self._environment = environment
         self._generation = 0
-        limit = concurrency or int(os.environ.get("DEVSTACK_CONCURRENCY") or DEFAULT_CONCURRENCY)
+        limit = int(os.environ.get("DEVSTACK_CONCURRENCY") or DEFAULT_CONCURRENCY)
         limits = {f.name: limit if f.reserved is None else min(limit, f.reserved) for f in functions.values()}
         self._places = {name: asyncio.Semaphore(number) for name, number in limits.items() if number}
         self._idle: dict[str, list[_Instance]] = {name: [] for name in functions}
@@ -84,17 +81,19 @@ class Workers:
     async def start(self) -> None:
         """Start the zygote; it is ready a moment later, and calls wait for it."""
         self._zygote = asyncio.get_running_loop().create_future()
-        self._sockets = Path(tempfile.mkdtemp(prefix="devstack-"))  # short: a socket's path has at most 107 characters
-        self._address = str(self._sockets / "runtime")
-        self._server = await asyncio.start_unix_server(self._accept, self._address, limit=1 << 20)
-        argv = [sys.executable, "-P", runtime.__file__, self._address]
-        await self._processes.start("functions", argv, env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"})
+        # A socket's path has at most 107 characters, and the folder's may be longer: both sides name it from within.
+        self._folder = os.open(self._config.directory, os.O_RDONLY)
+        path = f"/proc/self/fd/{self._folder}/{SOCKET}"
+        self._server = await asyncio.start_unix_server(self._accept, path, limit=1 << 20)
+        environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"}
+        argv = [sys.executable, "-P", runtime.__file__, SOCKET]
+        await self._processes.start("functions", argv, env=environment, cwd=self._config.directory)
 
     async def stop(self) -> None:
         self.recycle()
         self._server.close()
         await self._processes.stop("functions")
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        os.close(self._folder)
 
     def recycle(self) -> None:
         """Let every instance go once it is idle, so that the next calls run the code as it is now."""
@@ -187,7 +186,7 @@ class Workers:
             id=instance.id,
             handler=function.handler,
             taskRoot=str(function.code_dir),
-            pythonPath=[str(self._layer)],
+            pythonPath=[str(self._config.root / "layers/shared")],
             environment={**_lambda_environment(function), **self._environment, **function.environment},
         )
         await instance.connected
@@ -253,19 +252,14 @@ def _error(kind: str, message: str) -> dict[str, Any]:
 
 def _lambda_environment(function: Function) -> dict[str, str]:
     """The variables that Lambda itself sets."""
+    group = f"/aws/lambda/{function.name}"
+    own = {"FUNCTION_NAME": function.name, "FUNCTION_VERSION": "$LATEST", "FUNCTION_MEMORY_SIZE": str(function.memory)}
+    own |= {"LOG_GROUP_NAME": group, "LOG_STREAM_NAME": "local", "INITIALIZATION_TYPE": "on-demand"}
     return {
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "local",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "local"),
+        **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION),
+        **{f"AWS_LAMBDA_{name}": value for name, value in own.items()},
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
         "LAMBDA_TASK_ROOT": str(function.code_dir),
         "LANG": "en_US.UTF-8",
         "PATH": "/usr/local/bin:/usr/bin:/bin",

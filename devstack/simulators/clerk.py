@@ -13,6 +13,7 @@ import string
 import time
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+from multidict import MultiMapping
 
 from devstack.clock import Clock
+from devstack.config import Keys
 from devstack.simulators.base import Row, Simulator, Webhooks
 
 OBJECTS: dict[str, Row] = json.loads(Path(__file__).with_suffix(".json").read_text())
@@ -46,32 +49,30 @@ class ClerkError(Exception):
 
 
 class Clerk(Simulator):
-    """`issuer` is this instance's own URL, `party` the origin that its tokens are made for."""
+    """One instance. Its tokens are for the origin `url`, where it is served; its webhooks go to `receiver`."""
 
     name = "clerk"
 
-    def __init__(
-        self, directory: Path, clock: Clock, *, private_key: str, secret: str, issuer: str, party: str, webhook_url: str
-    ) -> None:
+    def __init__(self, directory: Path, clock: Clock, keys: Keys, *, url: str, receiver: str) -> None:
         super().__init__(directory, clock)
-        self._private_key = private_key
-        self._issuer = issuer
-        self._party = party
-        self._secret = base64.b64decode(secret.removeprefix("whsec_"))
-        self.webhooks = Webhooks(self.store, self.faults, url=webhook_url, sign=self._signed, schedule=RETRY_SECONDS)
+        self.issuer = f"{url}/_sim/clerk"
+        self._party = url
+        self._first_key = keys.clerk_private_key
+        self._secret = base64.b64decode(keys.clerk_webhook_secret.removeprefix("whsec_"))
+        self.webhooks = Webhooks(self.store, self.faults, url=receiver, sign=self._signed, schedule=RETRY_SECONDS)
         self.on_keys: Callable[[Row], Awaitable[None]] | None = None  # told when the public keys change
-        routes: dict[str, Callable[[web.Request], Awaitable[Any]]] = {
-            "GET /.well-known/jwks.json": self._get_jwks,
-            "GET /v1/jwks": self._get_jwks,
-            "POST /v1/users": self._create_user,
+        routes: dict[str, Callable[[_Call], Any]] = {
+            "GET /.well-known/jwks.json": lambda _: self.jwks(),
+            "GET /v1/jwks": lambda _: self.jwks(),
+            "POST /v1/users": lambda call: self.create_user(call.body),
             "GET /v1/users": self._list_users,
-            "GET /v1/users/{user_id}": self._get_user,
-            "PATCH /v1/users/{user_id}": self._update_user,
-            "DELETE /v1/users/{user_id}": self._delete_user,
-            "PATCH /v1/users/{user_id}/metadata": self._merge_metadata,
-            "PUT /v1/users/{user_id}/metadata": self._replace_metadata,
-            "POST /v1/sessions": self._create_session,
-            "POST /v1/sessions/{session_id}/tokens": self._create_token,
+            "GET /v1/users/{id}": lambda call: self._user(call.id),
+            "PATCH /v1/users/{id}": self._update_user,
+            "DELETE /v1/users/{id}": self._delete_user,
+            "PATCH /v1/users/{id}/metadata": self._merge_metadata,
+            "PUT /v1/users/{id}/metadata": self._replace_metadata,
+            "POST /v1/sessions": lambda call: self._new_session(str(call.body.get("user_id"))),
+            "POST /v1/sessions/{id}/tokens": self._create_token,
         }
         for route, handler in routes.items():
             method, path = route.split()
@@ -101,10 +102,12 @@ class Clerk(Simulator):
             raise ClerkError(422, "form_identifier_exists", message, "email_address")
         user = self._new("user", "user", last_active_at=self._now())
         user |= {key: body[key] for key in EDITABLE if body.get(key) is not None}
-        user["email_addresses"] = [self._new("email_address", "idn", email_address=email) for email in emails]
-        user["phone_numbers"] = [self._new("phone_number", "idn", phone_number=phone) for phone in phones]
-        user["primary_email_address_id"] = user["email_addresses"][0]["id"] if emails else None
-        user["primary_phone_number_id"] = user["phone_numbers"][0]["id"] if phones else None
+        for kind, field, values in (
+            ("email_address", "email_addresses", emails),
+            ("phone_number", "phone_numbers", phones),
+        ):
+            user[field] = [self._new(kind, "idn", **{kind: value}) for value in values]
+            user[f"primary_{kind}_id"] = user[field][0]["id"] if values else None
         self.store.put("user", user["id"], user)
         self._notify("user.created", user)
         return user
@@ -147,7 +150,7 @@ class Clerk(Simulator):
     def _load_keys(self) -> None:
         """Read the signing keys by their id, the current one last."""
         if not self.store.all("key"):
-            self._add_key(self._private_key)
+            self._add_key(self._first_key)
         self._keys: dict[str, rsa.RSAPrivateKey] = {}
         for row in sorted(self.store.all("key"), key=lambda row: int(row["at"])):
             key = serialization.load_pem_private_key(row["pem"].encode(), None)
@@ -163,7 +166,7 @@ class Clerk(Simulator):
         user = self._user(session["user_id"])
         kid, key = list(self._keys.items())[-1]
         now = int(time.time())  # real time, whatever the stack's clock says
-        claims = {"azp": self._party, "iss": self._issuer, "sub": user["id"], "sid": session["id"], "sts": "active"}
+        claims = {"azp": self._party, "iss": self.issuer, "sub": user["id"], "sid": session["id"], "sts": "active"}
         claims |= {"iat": now, "nbf": now - 10, "exp": now + seconds, "jti": secrets.token_hex(10), "fva": [0, -1]}
         claims |= {"v": 2, "role": "authenticated", "metadata": user["public_metadata"]}
         return jwt.encode(claims, key, "RS256", headers={"kid": kid, "oiat": now})
@@ -176,44 +179,39 @@ class Clerk(Simulator):
         self.store.put("session", session["id"], session)
         return session
 
-    async def _create_session(self, request: web.Request) -> Row:
-        return self._new_session(str((await _body(request)).get("user_id")))
-
-    async def _create_token(self, request: web.Request) -> Row:
-        body = await _body(request, required=False)
-        session = self.store.get("session", request.match_info["session_id"])
+    def _create_token(self, call: "_Call") -> Row:
+        session = self.store.get("session", call.id)
         if session is None:
             raise ClerkError(404, "resource_not_found", "not found")
-        seconds = body.get("expires_in_seconds") or TOKEN_SECONDS
+        seconds = call.body.get("expires_in_seconds") or TOKEN_SECONDS
         if not isinstance(seconds, int):
             raise ClerkError(422, "form_param_format_invalid", "must be a number", "expires_in_seconds")
         return {"object": "token", "jwt": self._token(session, seconds)}
 
-    async def _create_user(self, request: web.Request) -> Row:
-        return self.create_user(await _body(request))
-
-    async def _list_users(self, request: web.Request) -> list[Row]:
-        query = request.query
+    def _list_users(self, call: "_Call") -> list[Row]:
         users = sorted(self.store.all("user"), key=lambda user: (user["created_at"], user["id"]), reverse=True)
-        if emails := {email.lower() for email in query.getall("email_address", [])}:
+        if emails := {email.lower() for email in call.query.getall("email_address", [])}:
             users = [user for user in users if _addresses(user) & emails]
         for parameter, field in (("user_id", "id"), ("external_id", "external_id")):
-            if wanted := query.getall(parameter, []):
+            if wanted := call.query.getall(parameter, []):
                 users = [user for user in users if user[field] in wanted]
-        offset, limit = (query.get(name, default) for name, default in (("offset", "0"), ("limit", "10")))
+        offset, limit = (call.query.get(name, default) for name, default in (("offset", "0"), ("limit", "10")))
         if not (offset.isdecimal() and limit.isdecimal() and 1 <= int(limit) <= 500):
             raise ClerkError(422, "form_param_format_invalid", "must be a number in range", "limit")
         return users[int(offset) : int(offset) + int(limit)]
 
-    async def _get_user(self, request: web.Request) -> Row:
-        return self._user(request.match_info["user_id"])
+    def _update_user(self, call: "_Call") -> Row:
+        return self.change_user(self._user(call.id), **{key: call.body[key] for key in EDITABLE if key in call.body})
 
-    async def _update_user(self, request: web.Request) -> Row:
-        body, user = await _body(request), self._user(request.match_info["user_id"])
-        return self.change_user(user, **{key: body[key] for key in EDITABLE if key in body})
+    def _merge_metadata(self, call: "_Call") -> Row:
+        user, given = self._user(call.id), [key for key in METADATA if key in call.body]
+        return self.change_user(user, **{key: merged(user[key], call.body[key]) for key in given})
 
-    async def _delete_user(self, request: web.Request) -> Row:
-        user = self._user(request.match_info["user_id"])
+    def _replace_metadata(self, call: "_Call") -> Row:
+        return self.change_user(self._user(call.id), **{key: call.body[key] for key in METADATA if key in call.body})
+
+    def _delete_user(self, call: "_Call") -> Row:
+        user = self._user(call.id)
         self.store.delete("user", user["id"])
         for session in self.store.all("session"):
             if session["user_id"] == user["id"]:
@@ -223,17 +221,6 @@ class Clerk(Simulator):
             deleted["external_id"] = user["external_id"]
         self._notify("user.deleted", deleted)
         return deleted
-
-    async def _merge_metadata(self, request: web.Request) -> Row:
-        body, user = await _body(request), self._user(request.match_info["user_id"])
-        return self.change_user(user, **{key: merged(user[key], body[key]) for key in METADATA if key in body})
-
-    async def _replace_metadata(self, request: web.Request) -> Row:
-        body, user = await _body(request), self._user(request.match_info["user_id"])
-        return self.change_user(user, **{key: body[key] for key in METADATA if key in body})
-
-    async def _get_jwks(self, _: web.Request) -> Row:
-        return self.jwks()
 
     def _user(self, user_id: str) -> Row:
         user = self.store.get("user", user_id)
@@ -247,7 +234,12 @@ class Clerk(Simulator):
 
     def _notify(self, kind: str, data: Row) -> None:
         attributes = {"http_request": {"client_ip": "127.0.0.1", "user_agent": "devstack"}}
-        envelope: Row = {"data": data, "event_attributes": attributes, "instance_id": "ins_2localStack", "object": "event"}
+        envelope: Row = {
+            "data": data,
+            "event_attributes": attributes,
+            "instance_id": "ins_2localStack",
+            "object": "event",
+        }
         envelope |= {"timestamp": self._now(), "type": kind}
         self.webhooks.send(_new_id("msg"), json.dumps(envelope).encode())
 
@@ -275,25 +267,27 @@ def merged(old: Row, patch: Any) -> Row:
     return result
 
 
-def _answered(handler: Callable[[web.Request], Awaitable[Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+@dataclass(frozen=True)
+class _Call:
+    id: str
+    query: MultiMapping[str]
+    body: Row
+
+
+def _answered(handler: Callable[[_Call], Any]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(request: web.Request) -> web.Response:
         try:
-            return web.json_response(await handler(request))
+            body = json.loads(await request.read() or b"{}")
+        except ValueError:
+            body = None
+        try:
+            if not isinstance(body, dict):
+                raise ClerkError(400, "request_body_invalid", "Request body is invalid")
+            return web.json_response(handler(_Call(request.match_info.get("id", ""), request.query, body)))
         except ClerkError as error:
             return error.response
 
     return answer
-
-
-async def _body(request: web.Request, *, required: bool = True) -> Row:
-    raw = await request.read()
-    try:
-        body = json.loads(raw) if raw or required else {}
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise ClerkError(400, "request_body_invalid", "Request body is invalid")
-    return body
 
 
 def _addresses(user: Row) -> set[str]:

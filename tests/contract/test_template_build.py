@@ -36,7 +36,7 @@ def test_the_template_stays_below_the_limit_of_resources(
 ) -> None:
     kinds = Counter(resource["Type"] for resource in transformed()["Resources"].values())
     with capsys.disabled():
-        print(f"\n{kinds.total()} resources of {MOST_RESOURCES}: {dict(kinds.most_common(4))}")  # noqa: T201
+        print(f"\n{kinds.total()} resources of {MOST_RESOURCES}: {dict(kinds.most_common(4))}")
     assert kinds.total() <= MOST_RESOURCES
 
 

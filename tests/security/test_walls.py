@@ -69,11 +69,12 @@ def client(stack: Stack, token: str | None = None, *, gate: bool, key: str = "pu
 
 
 def catalogue(stack: Stack) -> Iterator[tuple[str, dict[str, str], list[str]]]:
-    """Every function of the exposed schema: name, arguments as JSON literals that fit their types, and who may call it."""
+    """Every function of the exposed schema: name, arguments that fit their types, and who may call it."""
     query = """
         select p.proname as name,
                array(select case format_type(t, null)
-                       when 'uuid' then '00000000-0000-0000-0000-000000000000' when 'integer' then '1' when 'jsonb' then '{}'
+                       when 'uuid' then '00000000-0000-0000-0000-000000000000'
+                       when 'integer' then '1' when 'jsonb' then '{}'
                        when 'timestamp with time zone' then '2030-01-01T00:00:00Z' when 'boolean' then 'true'
                        when 'text[]' then '{}' when 'uuid[]' then '{}' else 'x' end
                      from unnest(p.proargtypes) t) as given,

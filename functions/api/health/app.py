@@ -5,13 +5,15 @@ from typing import Annotated, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from coachline.api import caller, create_app, doc, entrypoint
-from coachline.models import Data, Output, one
+from coachline.models import Data, Output, example, one
 
 app = create_app()
 
 
 class Health(Output):
     """`database` is null unless it was asked for."""
+
+    model_config = example(status="ok", database=None)
 
     status: Literal["ok"]
     database: Literal["ok"] | None

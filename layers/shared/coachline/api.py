@@ -118,9 +118,7 @@ def create_app() -> App:
     return app
 
 
-def entrypoint(
-    app: App, *, public: bool = False, raw: bool = False, largest_body: int = LARGEST_BODY
-) -> LambdaHandler:
+def entrypoint(app: App, *, public: bool = False, raw: bool = False, largest_body: int = LARGEST_BODY) -> LambdaHandler:
     """The Lambda handler of an app; it never raises, whatever the request says.
 
     `public`: routes without `requires` need no token. `raw`: the handler reads the body itself (signed webhooks).

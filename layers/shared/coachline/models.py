@@ -132,6 +132,11 @@ class Page(Output, Generic[T]):
         return f"{_name(params[0])}{cls.__name__}"
 
 
+def example(**fields: Any) -> ConfigDict:
+    """A model's configuration with an example of it, in JSON, for the API's document."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 def one(row: Any) -> "Data[Any]":
     """The answer with one resource, still as the database's row: the route's model is applied once, when it is sent."""
     return cast("Data[Any]", {"data": row})

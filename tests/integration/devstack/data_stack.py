@@ -75,6 +75,7 @@ create table public.thing (
   made timestamptz(6) not null default now(),
   parent_id integer,
   constraint thing_pkey primary key (id),
+  constraint thing_name_check check (name <> ''),
   constraint thing_parent_id_fkey foreign key (parent_id) references public.thing (id)
     on update cascade on delete cascade
 );

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from devstack.aws import Aws
 from devstack.clock import Clock
+from devstack.config import Config
 from devstack.gateway import SERVER, Gateway
 from devstack.postgres import free_port
 from devstack.processes import Processes
@@ -69,8 +70,9 @@ class Local:
         self.aws = Aws(self.processes)
         self.template = load(path, endpoint=self.aws.endpoint)
         environment = {"AWS_ENDPOINT_URL": self.aws.endpoint}
-        say = self.lines.append
-        self.workers = Workers(self.template.functions, self.processes, self.root, self.clock, say, environment)
+        say, config = self.lines.append, Config(root=self.root, directory=self.root / ".devstack")
+        config.directory.mkdir()
+        self.workers = Workers(self.template.functions, self.processes, config, self.clock, say, environment)
         await self.workers.start()
         self.gateway = Gateway(self.template, self.workers, self.lines.append, [])
         self.triggers = Triggers(self.template, self.workers, self.aws, self.clock, self.lines.append)

@@ -1,5 +1,6 @@
 """What the stack makes of an empty database: Supabase's roles, the migrations, prisma/sql, the movable clock."""
 
+import hashlib
 import re
 import time
 from collections.abc import Iterator
@@ -245,13 +246,27 @@ def test_the_clock_of_the_database_stands_still_when_pinned(stack: DataStack) ->
     assert stack.sql("select abs(extract(epoch from private.now() - now())) < 1") == [(True,)]
 
 
-def test_what_the_guard_needs_to_know_is_written(stack: DataStack) -> None:
+def test_the_guard_learns_the_hash_of_the_gates_key(stack: DataStack) -> None:
     stack.prepare()
 
-    settings = dict(stack.sql("select key, value from private.setting"))
-    assert len(str(settings["gate_key_hash"])) == 64
-    assert settings["clerk_issuers"] == ["http://127.0.0.1:3000/_sim/clerk"]
-    assert settings["clerk_authorized_parties"] == ["http://127.0.0.1:3000", "http://localhost:3000"]
+    expected = hashlib.sha256(stack.keys.gate_key.encode()).hexdigest()
+    assert stack.sql("select value from private.setting where key = 'gate_key_hash'") == [(expected,)]
+
+
+def test_a_setting_is_written_when_it_differs_and_only_then(stack: DataStack) -> None:
+    stack.sql(
+        "create function public.count_writes() returns trigger language plpgsql as"
+        " $$ begin insert into public.thing (id, name) values (new.value::int, 'write'); return new; end $$"
+    )
+    stack.sql(
+        "create trigger writes after insert or update on private.setting"
+        " for each row when (new.key = 'probe') execute function public.count_writes()"
+    )
+
+    for value in (1, 1, 2, 2):
+        stack.run(database.write_settings(stack.postgres, {"probe": value}))
+
+    assert stack.sql("select id from public.thing order by id") == [(1,), (2,)]
 
 
 def test_the_schema_is_compared_with_the_live_database(stack: DataStack) -> None:

@@ -128,7 +128,6 @@ def test_nothing_survives_when_the_stack_is_killed_not_even_a_busy_query(directo
     stack = subprocess.Popen(
         [sys.executable, "-c", STACK, str(directory)],
         cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
         text=True,
     )

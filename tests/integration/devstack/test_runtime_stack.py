@@ -153,9 +153,32 @@ def test_rotated_keys_are_believed_everywhere(stack: Stack) -> None:
         assert stack.client(each).get("/api/user").status_code == 200
 
 
+SERVE_ROOT = """
+import asyncio, pathlib, sys
+from devstack.config import Config
+from devstack.stack import Stack
+asyncio.run(Stack(Config.from_env(root=pathlib.Path(sys.argv[1]))).run())
+"""
+SMALL_TEMPLATE = """
+Globals: {Function: {Handler: app.lambda_handler}}
+Resources:
+  Api: {Type: AWS::Serverless::HttpApi}
+  HealthFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/health/
+      Events:
+        Get: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /api/health}}
+"""
+
+
+Serving = tuple[subprocess.Popen[str], str, Path]
+
+
 @contextmanager
-def serving(directory: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str, Path]]:
+def serving(directory: Path, root: Path | None = None, **environment: str) -> Iterator[Serving]:
     """A stack of its own: process, URL and console log."""
+    command = ["-c", SERVE_ROOT, str(root)] if root else ["-m", "devstack", "serve"]
     port, log = str(free_port()), directory / "console.log"
     settings = {
         "PORT": port,
@@ -168,7 +191,7 @@ def serving(directory: Path, **environment: str) -> Iterator[tuple[subprocess.Po
     }
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "devstack", "serve"],
+            [sys.executable, *command],
             cwd=ROOT,
             env={**os.environ, **settings},
             stdout=output,
@@ -189,6 +212,17 @@ def health(url: str) -> int | None:
         return None
 
 
+def until_health(serving: Serving, status: int) -> None:
+    """Wait for an answer with this status; a stack that ended says why."""
+    process, url, log = serving
+
+    def answered() -> bool:
+        assert process.poll() is None, log.read_text()
+        return health(url) == status
+
+    wait_until(answered, seconds=60, what=f"{status} (see {log})")
+
+
 def parts_of(directory: Path) -> list[str]:
     """Command lines of the processes that name this folder or belong to a stack in it."""
     found = []
@@ -205,9 +239,9 @@ def parts_of(directory: Path) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_answers_503_until_it_is_ready_and_a_signal_stops_every_part(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path) as (process, url, log):
-        seen = [wait_until(lambda: health(url), seconds=60)]
-        wait_until(lambda: seen.append(health(url)) or seen[-1] == 200, seconds=60)  # type: ignore[func-returns-value]
-        assert set(seen) == {503, 200}
+        until_health((process, url, log), 503)
+        assert httpx.post(f"{url}/_dev/drain").status_code == 503
+        until_health((process, url, log), 200)
         process.send_signal(number)
         assert process.wait(20) == 0
     assert "ready in" in log.read_text()
@@ -215,8 +249,9 @@ def test_it_answers_503_until_it_is_ready_and_a_signal_stops_every_part(tmp_path
 
 
 def test_a_signal_stops_it_while_it_is_starting(tmp_path: Path) -> None:
-    with serving(tmp_path) as (process, url, _):
-        wait_until(lambda: health(url) == 503, seconds=60)
+    with serving(tmp_path) as stack:
+        until_health(stack, 503)
+        process = stack[0]
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     wait_until(lambda: not parts_of(tmp_path))
@@ -224,7 +259,7 @@ def test_a_signal_stops_it_while_it_is_starting(tmp_path: Path) -> None:
 
 def test_a_part_that_dies_is_named_and_ends_the_stack(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, url, log):
-        wait_until(lambda: health(url) == 200, seconds=60)
+        until_health((process, url, log), 200)
         victim = next(
             int(entry.parent.name)
             for entry in Path("/proc").glob("[0-9]*/cmdline")
@@ -249,3 +284,73 @@ def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path) -> None:
             assert process.wait(30) == 1
     assert f"port {port} is in use" in log.read_text()
     assert f"PORT={port + 1} make dev" in log.read_text()
+
+
+def test_edits_act_without_a_restart(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    app, layer = root / "functions/health/app.py", root / "layers/shared/coachline/answers.py"
+    for file, text in (
+        (root / "template.yaml", SMALL_TEMPLATE),
+        (app, "from coachline.answers import ANSWER\ndef lambda_handler(event, context):\n    return [1, ANSWER]\n"),
+        (layer, "ANSWER = 1\n"),
+        (layer.with_name("__init__.py"), ""),
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    for name in ("node_modules", "prisma", "prisma.config.ts"):
+        (root / name).symlink_to(ROOT / name)
+    with serving(tmp_path, root) as (process, url, log):
+
+        def answers(expected: object) -> bool:
+            return bool(httpx.get(f"{url}/api/health").json() == expected)
+
+        until_health((process, url, log), 200)
+        assert answers([1, 1])
+        app.write_text(app.read_text().replace("[1,", "[2,"))
+        wait_until(lambda: answers([2, 1]))
+        layer.write_text("ANSWER = 2\n")
+        wait_until(lambda: answers([2, 2]))
+        app.write_text("def lambda_handler(event, context:\n")
+        wait_until(lambda: health(url) == 500)
+        assert "functions/health/app.py, line 1" in httpx.get(f"{url}/api/health").json()["errorMessage"]
+        app.write_text("def lambda_handler(event, context):\n    return 3\n")
+        wait_until(lambda: answers(3))
+        assert "reloaded: functions/health/app.py" in log.read_text()
+        assert "ERROR health Runtime.UserCodeSyntaxError" in log.read_text()
+
+
+def test_reset_removes_a_stacks_folder_and_no_other(tmp_path: Path) -> None:
+    def reset(folder: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "devstack", "reset"]
+        environment = {**os.environ, "DEVSTACK_DIR": str(folder)}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    with serving(tmp_path) as stack:
+        until_health(stack, 503)
+        refused = reset(tmp_path / "stack")
+        assert (refused.returncode, "another stack runs" in refused.stderr) == (1, True)
+    wait_until(lambda: not parts_of(tmp_path))
+    assert reset(tmp_path / "stack").returncode == 0
+    assert not (tmp_path / "stack").exists()
+    assert reset(tmp_path / "stack").returncode == 0
+    refused = reset(tmp_path)
+    assert (refused.returncode, "left alone" in refused.stderr) == (1, True)
+
+
+SHOUT = """
+import os
+from devstack.__main__ import main
+from devstack.stack import say
+main()
+for _ in range(10_000):
+    say("x" * 100)
+os._exit(7)
+"""
+
+
+def test_a_console_that_nobody_reads_does_not_stop_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SHOUT]
+    silent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert silent.wait(30) == 7
+    assert silent.stdout
+    silent.stdout.close()

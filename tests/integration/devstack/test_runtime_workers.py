@@ -24,7 +24,7 @@ def lambda_handler(event, context):
                 "environment": dict(os.environ), "requestId": context.aws_request_id,
                 "function": context.function_name, "memory": context.memory_limit_in_mb,
                 "arn": context.invoked_function_arn, "remaining": context.get_remaining_time_in_millis(),
-                "module": __name__, "path": sys.path, "pid": os.getpid(),
+                "module": __name__, "path": sys.path, "folder": os.getcwd(), "pid": os.getpid(),
                 "modules": [name for name in sys.modules if name.split(".")[0] in ("devstack", "tests")],
             }
         case "sleep":
@@ -99,6 +99,7 @@ def test_a_function_sees_what_lambda_shows_it(local: Local) -> None:
     assert about["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:acts"
     assert 0 < about["remaining"] <= 1000
     assert len(about["requestId"]) == 36
+    assert about["folder"] == environment["LAMBDA_TASK_ROOT"]
     assert about["path"][0] == str(local.root / "layers/shared")
 
 

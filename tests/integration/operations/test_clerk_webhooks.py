@@ -180,7 +180,8 @@ def test_a_redelivery_of_an_event_whose_message_was_lost_is_enqueued_again(stack
     raw = event("user.created", clerk_id)
     with stack.database() as database:
         database.execute(
-            "insert into private.webhook_event (provider, external_id, type, payload) values ('clerk', %s, 'user.created', %s)",
+            """insert into private.webhook_event (provider, external_id, type, payload)
+               values ('clerk', %s, 'user.created', %s)""",
             [message_id, raw.decode()],
         )
     assert deliver(stack, raw, message_id=message_id).status_code == 204

@@ -31,12 +31,12 @@ def database_away(stack: Stack) -> Iterator[None]:
     assert row is not None
     name = row["name"]
     with psycopg.connect(os.environ["COACHLINE_TEST_SERVER"], autocommit=True) as server:
-        server.execute(f"alter database {name} with allow_connections false")  # type: ignore[arg-type]
+        server.execute(f"alter database {name} with allow_connections false")
         server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
         try:
             yield
         finally:
-            server.execute(f"alter database {name} with allow_connections true")  # type: ignore[arg-type]
+            server.execute(f"alter database {name} with allow_connections true")
 
 
 def test_without_the_database_the_api_says_so_and_recovers_by_itself(stack: Stack) -> None:

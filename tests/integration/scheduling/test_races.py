@@ -41,7 +41,8 @@ def live_overlaps(stack: Stack) -> int:
         where a.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
           and b.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
           and ((a.coach_id = b.coach_id and a.blocked && b.blocked)
-            or (a.mentee_id = b.mentee_id and tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)))"""
+            or (a.mentee_id = b.mentee_id
+                and tstzrange(a.starts_at, a.ends_at) && tstzrange(b.starts_at, b.ends_at)))"""
     with stack.database() as database:
         row = database.execute(query).fetchone()
     assert row is not None

@@ -83,13 +83,6 @@ def copy(tmp_path: Path, worker_id: str) -> Iterator[Copy]:
 
 
 def test_schema_prisma_is_what_the_migrations_make(copy: Copy) -> None:
-    # Prisma's schema engine panics on check constraints, which schema.prisma cannot hold anyway: the copy loses them.
-    copy.run("""
-        do $$ declare it record; begin
-          for it in select conrelid::regclass as owner, conname from pg_constraint
-            where contype in ('c', 'x') and connamespace in ('public'::regnamespace, 'private'::regnamespace)
-          loop execute format('alter table %s drop constraint %I', it.owner, it.conname); end loop;
-        end $$""")
     assert asyncio.run(database.schema_difference(copy.postgres, copy.config)) == ""
 
 

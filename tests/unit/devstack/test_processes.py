@@ -1,7 +1,6 @@
 """Child processes: logs, ends, and nothing left behind, however the stack ends."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -145,9 +144,7 @@ def test_a_large_log_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_nothing_survives_when_the_stack_is_killed(tmp_path: Path) -> None:
     sources = [FOREVER, STUBBORN, FORKING]
     command = [sys.executable, "-c", STACK, str(tmp_path), *sources]
-    stack = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."}
-    )
+    stack = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert stack.stdout
     token = stack.stdout.readline().strip()
     wait_until(lambda: ups(tmp_path) == 4)

@@ -8,11 +8,18 @@ from pydantic import Field
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.identity.users import UserRole
-from coachline.models import Input, Output
+from coachline.models import Input, Output, example
 
 
 class UserRoles(Output):
     """A user's roles, what they permit, and the version that a change of them sends back."""
+
+    model_config = example(
+        userId="3e2ec15d-3d13-4e0d-a65c-377bd7400497",
+        roles=["MENTEE", "COACH"],
+        permissions=["availability:manage", "session:book"],
+        version=2,
+    )
 
     user_id: UUID
     roles: list[UserRole]
@@ -23,9 +30,16 @@ class UserRoles(Output):
 class UserRolesInput(Input):
     """The whole set that the user shall have. The reason goes to the audit log."""
 
+    model_config = example(
+        userId="3e2ec15d-3d13-4e0d-a65c-377bd7400497",
+        roles=["MENTEE", "COACH"],
+        reason="Application approved",
+        version=1,
+    )
+
     user_id: UUID
-    roles: Annotated[list[UserRole], Field(max_length=3, examples=[["MENTEE", "COACH"]])]
-    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S", examples=["Application approved"])]
+    roles: Annotated[list[UserRole], Field(max_length=3)]
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
     version: int
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Input, Instant, Output, TimeZoneName
+from coachline.models import Input, Instant, Output, TimeZoneName, example
 from coachline.patches import columns, partial
 
 
@@ -29,7 +29,23 @@ class UserStatus(StrEnum):
 
 
 class User(Output):
-    """An account as its owner sees it. `home` is the dashboard of his highest role: ADMIN, then COACH, then MENTEE."""
+    """An account as its owner sees it. `home` is the dashboard of the highest role: ADMIN, then COACH, then MENTEE."""
+
+    model_config = example(
+        id="3e2ec15d-3d13-4e0d-a65c-377bd7400497",
+        firstName="Jordan",
+        lastName="Rivera",
+        email="jordan.rivera@example.com",
+        emailVerified=True,
+        timezone="America/Chicago",
+        locale="en-US",
+        status="ACTIVE",
+        roles=["MENTEE"],
+        permissions=["session:book", "session:read", "user:read"],
+        home="/mentee",
+        version=1,
+        createdAt="2027-01-04T09:00:00Z",
+    )
 
     id: UUID
     first_name: str | None
@@ -59,6 +75,8 @@ class _Editable(Input):
 @partial
 class UserPatch(_Editable):
     """What changes, and the version it was read at. The e-mail address is changed at Clerk."""
+
+    model_config = example(timezone="Europe/London", version=1)
 
     version: int
 

@@ -4,20 +4,33 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Instant, Output
+from coachline.models import Instant, Output, example
 from coachline.pagination import PageQuery, decode_cursor, page
 from coachline.patches import columns, partial
 from coachline.problems import validation_problem
 from coachline.scheduling.schedule import DateHours, DayHours, PlainDate, ScheduleType
-from coachline.scheduling.schedule_input import ScheduleInput
+from coachline.scheduling.schedule_input import EXAMPLE, ScheduleInput
 
 
 class AvailabilitySchedule(Output):
     """A stored schedule: wall-clock hours of `timezone`, minutes for buffers, step and notice."""
+
+    model_config = example(
+        **EXAMPLE,
+        id="71687c25-a67c-48e0-8c55-bd51844d9034",
+        coachId="0f08551d-9a54-47e4-b942-7a387eda5385",
+        minimumDuration=None,
+        maximumDuration=None,
+        validFrom=None,
+        validTo=None,
+        version=1,
+        createdAt="2027-01-04T09:10:00Z",
+        updatedAt="2027-01-04T09:10:00Z",
+    )
 
     id: UUID
     coach_id: UUID
@@ -46,7 +59,9 @@ class AvailabilitySchedule(Output):
 class SchedulePatch(ScheduleInput):
     """What changes, and the version it was read at. `weekly` and `overrides` are replaced as a whole."""
 
-    version: int = Field(examples=[1])
+    model_config = example(bufferAfter=30, version=1)
+
+    version: int
 
 
 def list_schedules(caller: Caller, query: PageQuery, coach_id: UUID | None) -> tuple[list[Any], str | None]:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from coachline import clock
 from coachline.api import Caller
 from coachline.database import Database, as_caller, unwrap
-from coachline.models import Input, Instant, Money, Output, Price, Query, TimeZoneName
+from coachline.models import Input, Instant, Money, Output, Price, Query, TimeZoneName, example
 from coachline.problems import Problem, Unprocessable
 from coachline.scheduling.precedence import winning_schedule
 from coachline.scheduling.schedule import Schedule
@@ -52,6 +52,15 @@ class Slot(Output):
 class Slots(Output):
     """Every slot of the range in order, and what one costs."""
 
+    model_config = example(
+        data=[
+            {"start": "2027-03-08T14:00:00Z", "end": "2027-03-08T15:00:00Z", "localStart": "2027-03-08T14:00:00+00:00"}
+        ],
+        timezone="Europe/London",
+        duration=60,
+        price={"amount": 15000, "currency": "USD"},
+    )
+
     data: list[Slot]
     timezone: str
     duration: int
@@ -60,6 +69,14 @@ class Slots(Output):
 
 class BookingRequest(Input):
     """A slot to book. With `expectedPrice` the booking is refused when the coach's price is another by now."""
+
+    model_config = example(
+        coachId="0f08551d-9a54-47e4-b942-7a387eda5385",
+        start="2027-03-08T14:00:00Z",
+        duration=60,
+        expectedPrice={"amount": 15000, "currency": "USD"},
+        note="I would like to talk about pricing.",
+    )
 
     coach_id: UUID
     start: Instant

@@ -8,9 +8,22 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Input, Instant, Money, Output, Price
+from coachline.models import Input, Instant, Money, Output, Price, example
 from coachline.patches import columns, partial
 from coachline.scheduling.schedule_input import SessionMinutes
+
+_OFFER = {
+    "bio": "Twenty years of listings in New York: pricing, staging and the talk that wins the mandate.",
+    "specialties": ["Listings", "Negotiation"],
+    "yearsCoaching": 8,
+    "certifications": ["CRS"],
+    "hourlyRate": {"amount": 15000, "currency": "USD"},
+    "minimumDuration": 30,
+    "maximumDuration": 120,
+    "defaultDuration": 60,
+    "allowCustomDuration": False,
+}
+_COACH = {"coachId": "0f08551d-9a54-47e4-b942-7a387eda5385", "name": "Casey Morgan", **_OFFER}
 
 Label = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
 
@@ -24,7 +37,9 @@ class ProfileStatus(StrEnum):
 
 
 class Coach(Output):
-    """What anyone may see of a coach. `coachId` is his user id; durations are minutes, the rate is for an hour."""
+    """What anyone may see of a coach. `coachId` is a user id; durations are minutes, the rate is for an hour."""
+
+    model_config = example(**_COACH)
 
     coach_id: UUID
     name: str | None
@@ -42,6 +57,15 @@ class Coach(Output):
 class CoachProfile(Coach):
     """A coach's own profile. `completeness` is a percentage."""
 
+    model_config = example(
+        **_COACH,
+        status="PUBLISHED",
+        completeness=100,
+        version=2,
+        createdAt="2027-01-04T09:00:00Z",
+        updatedAt="2027-01-04T09:05:00Z",
+    )
+
     status: ProfileStatus
     completeness: int
     version: int
@@ -52,10 +76,10 @@ class CoachProfile(Coach):
 class CoachProfileInput(Input):
     """A new profile, which starts as a DRAFT. The default duration lies between the other two."""
 
+    model_config = example(**_OFFER)
+
     bio: Annotated[str, Field(max_length=2000)] = ""
-    specialties: Annotated[
-        list[Label], Field(max_length=20, examples=[["Listings", "Negotiation"]], default_factory=list)
-    ]
+    specialties: Annotated[list[Label], Field(max_length=20, default_factory=list)]
     years_coaching: Annotated[int, Field(ge=0, le=80)] | None = None
     certifications: Annotated[list[Label], Field(max_length=20, default_factory=list)]
     hourly_rate: Price | None = None
@@ -84,6 +108,8 @@ class CoachProfileInput(Input):
 @partial
 class CoachProfilePatch(CoachProfileInput):
     """What changes, and the version it was read at. PUBLISHED needs a bio of 50 characters, a specialty and a rate."""
+
+    model_config = example(status="PUBLISHED", version=1)
 
     status: ProfileStatus | None = None
     version: int

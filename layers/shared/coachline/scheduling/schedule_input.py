@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, WrapValidator, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from coachline.models import Input, TimeZoneName
+from coachline.models import Input, TimeZoneName, example
 from coachline.scheduling.local_time import MINUTES_PER_DAY
 from coachline.scheduling.schedule import (
     PlainDate,
@@ -21,6 +21,21 @@ from coachline.scheduling.schedule import (
 
 MAXIMUM_INTERVALS = 24
 MAXIMUM_OVERRIDES = 366
+
+EXAMPLE = {
+    "name": "Office hours",
+    "type": "DEFAULT",
+    "timezone": "America/New_York",
+    "isDefault": True,
+    "weekly": [{"day": "MONDAY", "intervals": [{"from": "09:00", "to": "12:00"}, {"from": "13:00", "to": "17:00"}]}],
+    "overrides": [{"date": "2027-03-14", "intervals": [{"from": "10:00", "to": "12:00"}]}],
+    "bufferBefore": 15,
+    "bufferAfter": 15,
+    "slotInterval": 15,
+    "minimumNotice": 120,
+    "bookingWindowDays": 365,
+    "maxSessionsPerDay": 5,
+}
 
 _Fault = tuple[tuple[int | str, ...], str]
 
@@ -134,6 +149,8 @@ SessionMinutes = Annotated[int, Field(ge=15, le=240), AfterValidator(_in_fives)]
 
 class ScheduleInput(Input):
     """Weekly hours and date overrides on the wall clock of one zone, and what every booking in them must keep to."""
+
+    model_config = example(**EXAMPLE)
 
     name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
     type: ScheduleType = ScheduleType.DEFAULT

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Input, Instant, Money, Output
+from coachline.models import Input, Instant, Money, Output, example
 from coachline.pagination import PageQuery, decode_cursor, page
 
 
@@ -27,6 +27,29 @@ class SessionStatus(StrEnum):
 
 class Session(Output):
     """A session as its participants see it. `rateAtBooking` (for an hour) and `price` never change afterwards."""
+
+    model_config = example(
+        id="36f3a6f7-6b06-4742-97cb-55ba40744261",
+        coachId="0f08551d-9a54-47e4-b942-7a387eda5385",
+        menteeId="3e2ec15d-3d13-4e0d-a65c-377bd7400497",
+        coachName="Casey Morgan",
+        menteeName="Jordan Rivera",
+        status="SCHEDULED",
+        start="2027-03-08T14:00:00Z",
+        end="2027-03-08T15:00:00Z",
+        durationMinutes=60,
+        price={"amount": 15000, "currency": "USD"},
+        rateAtBooking={"amount": 15000, "currency": "USD"},
+        coachTimezone="America/New_York",
+        menteeTimezone="Europe/London",
+        note=None,
+        holdExpiresAt=None,
+        cancelledAt=None,
+        cancelledBy=None,
+        cancellationReason=None,
+        version=1,
+        createdAt="2027-02-22T10:00:00Z",
+    )
 
     id: UUID
     coach_id: UUID
@@ -62,7 +85,9 @@ class SessionQuery(PageQuery):
 class Cancellation(Input):
     """Why, for the other side to read. With a `version`, only that version is cancelled."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=1000, examples=["Something came up"])] | None = None
+    model_config = example(reason="A viewing came up")
+
+    reason: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     version: int | None = None
 
 
