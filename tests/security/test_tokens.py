@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.support.stack import Stack
 
 
+AN_HOUR_AGO, IN_AN_HOUR = int(time.time()) - 3600, int(time.time()) + 3600
+
+
 @pytest.fixture(scope="module")
 def signing_key(stack: Stack) -> str:
     """The Clerk simulator's private key: what a token is wrong in here is never its signature, unless said so."""
@@ -58,14 +61,14 @@ def test_a_good_token_opens_both(stack: Stack, signing_key: str) -> None:
         {"azp": "https://evil.example"},
         {"azp": None},
         {"exp": None},
-        {"exp": int(time.time()) - 3600},
+        {"exp": AN_HOUR_AGO},
         {"sub": None},
         {"sts": "pending"},
-        {"nbf": int(time.time()) + 3600},
+        {"nbf": IN_AN_HOUR},
         {"role": "service_role"},
         {"role": "postgres"},
     ],
-    ids=lambda changes: ",".join(f"{name}={value}" for name, value in changes.items())[:40],
+    ids=["iss", "azp", "no azp", "no exp", "expired", "no sub", "pending", "not yet", "service_role", "postgres"],
 )
 def test_a_token_that_says_the_wrong_thing_opens_neither(
     stack: Stack, signing_key: str, changes: dict[str, Any]

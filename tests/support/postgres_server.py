@@ -18,7 +18,7 @@ TEMPLATE = "coachline_template"
 
 async def main(directory: Path) -> None:
     config = dataclasses.replace(Config.from_env(), directory=directory, database=TEMPLATE, postgres_url=None)
-    processes = Processes(directory / "logs")
+    processes = Processes(directory)
     postgres = Postgres(config, processes)
     try:
         await postgres.start()
