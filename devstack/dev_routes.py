@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import psycopg
 from aiohttp import web
 
@@ -178,6 +179,8 @@ def _answered(handler: Callable[[web.Request], Awaitable[Any]]) -> Callable[[web
             status, message = 404, str(error.args[0])
         except TimeoutError:
             status, message = 504, "This took too long. The logs of the functions and GET /_dev/queues may say why."
+        except (psycopg.OperationalError, aiohttp.ClientError):
+            status, message = 503, "A part of the stack is away. It is started again; the console says more."
         except psycopg.Error as error:
             status, message = 500, f"The database refused: {error}"
         return web.json_response({"error": message}, status=status)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from devstack.payload import BadResponseError, Reply, Request, decoded_headers, split_target, to_event, to_reply
 from devstack.template import Route, Template
-from devstack.workers import PAYLOAD_BYTES, Workers
+from devstack.workers import AWAY, PAYLOAD_BYTES, Workers
 
 HEADER_BYTES = 10_240
 DISCARDED_BYTES = 64 * 1024 * 1024
@@ -148,6 +148,8 @@ class Gateway:
             result = await asyncio.wait_for(asyncio.shield(running), INTEGRATION_SECONDS)
         except TimeoutError:
             raise RefusedError(503, "Service Unavailable") from None
+        if result.error and result.error["errorType"] == AWAY:
+            raise RefusedError(503, "Service Unavailable")
         if result.error:  # code that does not load says why: help that only the local gateway gives
             details = {"function": function, **result.error} if result.in_init else {}
             raise RefusedError(500, "Internal Server Error", **details)

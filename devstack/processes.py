@@ -6,8 +6,10 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from asyncio.subprocess import Process
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from devstack import watchdog
 from devstack.config import StackError
 
 STOP_SECONDS = 5.0
+DEATHS, DEATHS_SECONDS = 3, 30  # of one part: then starting it once more would help nobody
 LOG_BYTES = 5_000_000
+PROBE = "devstack_probe"
 
 
 class Processes:
@@ -26,6 +30,7 @@ class Processes:
         self._token = secrets.token_hex(8)
         self._running: dict[str, tuple[Process, signal.Signals]] = {}
         self._exits: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+        self._reviving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._watchers: set[asyncio.Task[None]] = set()
         self._watchdog: subprocess.Popen[bytes] | None = None
 
@@ -80,13 +85,37 @@ class Processes:
             await asyncio.to_thread(self._watchdog.wait)
             self._watchdog = None
 
-    async def first_exit(self) -> tuple[str, int]:
-        """Wait until a part dies without having been stopped: its name and exit code."""
-        return await self._exits.get()
+    async def keep_alive(
+        self, restarts: Mapping[str, Callable[[], Awaitable[None]]], say: Callable[[str], None]
+    ) -> None:
+        """Start again what dies by itself; StackError when it is not in `restarts`, or dies too often."""
+        deaths: dict[str, list[float]] = {}
+        async with asyncio.TaskGroup() as reviving:  # what dies while another part comes back is not kept waiting
+            while True:
+                name, code = await self._exits.get()
+                how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+                now = time.monotonic()
+                deaths[name] = [*(at for at in deaths.get(name, []) if now - at < DEATHS_SECONDS), now]
+                if name not in restarts or len(deaths[name]) == DEATHS:
+                    when = f"{DEATHS} times in {DEATHS_SECONDS} s" if name in restarts else "during the start"
+                    raise StackError(f"{name} died {when} ({how}), so the stack stops:\n{self.log_tail(name)}")
+                say(f"{name}: died ({how}), is started again")
+                reviving.create_task(self._revive(name, restarts[name], say))
+
+    async def _revive(self, name: str, start: Callable[[], Awaitable[None]], say: Callable[[str], None]) -> None:
+        began = time.monotonic()
+        async with self._reviving[name]:
+            try:
+                await start()
+                say(f"{name}: back after {time.monotonic() - began:.1f} s")
+            except Exception:
+                if self._running[name][0].returncode is None:
+                    raise  # it lives and is of no use; else its next death is in line
 
     def log_tail(self, name: str, lines: int = 15) -> str:
+        """The end of a part's log, without the requests by which the stack itself looks whether the part is up."""
         path = self._logs / f"{name}.log"
-        tail = path.read_text(errors="replace").splitlines()[-lines:]
+        tail = [line for line in path.read_text(errors="replace").splitlines() if PROBE not in line][-lines:]
         return "\n".join([f"  {line}" for line in tail] + [f"  (whole log: {path})"])
 
     async def _spawn(

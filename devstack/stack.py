@@ -18,7 +18,7 @@ import aiohttp
 import watchfiles
 from aiohttp import web
 
-from devstack import database, demo_data
+from devstack import database, demo_data, start_page
 from devstack.aws import Aws
 from devstack.clock import Clock
 from devstack.config import Config, Keys, StackError
@@ -46,11 +46,11 @@ def say(line: str) -> None:
 
 
 class Stack:
-    rest: Rest | None = None
     aws: Aws
     clerk: Clerk
     keys: Keys
     postgres: Postgres
+    rest: Rest
     template: Template
     triggers: Triggers
     workers: Workers
@@ -66,14 +66,15 @@ class Stack:
         self._gateway: Gateway | None = None
         self._ready = False
         self._watching: asyncio.Task[None] | None = None
+        self._restarts: dict[str, Callable[[], Awaitable[None]]] = {}  # empty until everything is up
 
     async def run(self) -> None:
-        """Serve until SIGINT or SIGTERM, or until a part fails (StackError); in the end everything is stopped."""
+        """Serve until SIGINT or SIGTERM, or until a part fails for good (StackError); then everything is stopped."""
         loop, asked = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, asked.set)
         starting = asyncio.create_task(self.start())
-        failing = asyncio.create_task(self._processes.first_exit())
+        failing = asyncio.create_task(self._processes.keep_alive(self._restarts, say))
         stopping = asyncio.create_task(asked.wait())
         try:
             await asyncio.wait({starting, failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -81,8 +82,9 @@ class Stack:
                 starting.result()
                 await asyncio.wait({failing, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if failing.done():
-                name, code = failing.result()
-                raise StackError(f"{name} ended by itself (exit code {code}):\n{self._processes.log_tail(name)}")
+                failing.result()
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         finally:
             for task in (starting, failing, stopping):
                 task.cancel()
@@ -104,20 +106,19 @@ class Stack:
         self.template = load(template, endpoint=self.aws.endpoint, parameters=stage, variables=variables)
         environment = {"AWS_ENDPOINT_URL": self.aws.endpoint}
         self.workers = Workers(self.template.functions, self._processes, config, self.clock, say, environment)
-        self._closers.append(self.workers.stop)
-        await self.workers.start()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for start in (self._start_aws, self._start_database, self._prewarm):
-                    group.create_task(start())
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        self.postgres = Postgres(config, self._processes)
+        self.rest = Rest(config=config, keys=self.keys, postgres=self.postgres, processes=self._processes)
+        async with asyncio.TaskGroup() as group:
+            for start in (self._start_functions, self._start_aws, self._start_database):
+                group.create_task(start())
         self._gateway = Gateway(self.template, self.workers, say, self.origins)
         await self._start_triggers()
         await self._seed()
         self._ready = True
+        self._restarts |= {"aws": self._restart_aws, "functions": self.workers.start}
+        self._restarts |= {"postgres": self.postgres.start, "postgrest": self.rest.start}
         say(f"ready in {time.monotonic() - began:.1f} s; Ctrl-C stops it")
-        for name, path in (("API", "/api"), ("docs", "/api/docs"), ("Supabase", "/rest/v1"), ("keys", "/_dev/info")):
+        for name, path in (("start", "/"), ("docs", "/api/docs"), ("Supabase", "/rest/v1"), ("keys", "/_dev/info")):
             say(f"  {name:<10} {self.url}{path}")
         say(f"  {'logs':<10} {config.directory / 'logs'}")
 
@@ -142,6 +143,7 @@ class Stack:
         app = web.Application(middlewares=[self._front])
         dev = DevRoutes(self)
         self._sql = dev.sql
+        app.router.add_get("/", start_page.StartPage(self, dev.sql).show)
         app.add_subapp("/_dev", dev.app)
         app.add_subapp("/_sim/clerk", self.clerk.app)
         app.on_response_prepare.append(_without_server)
@@ -167,9 +169,10 @@ class Stack:
         if path.startswith("/_sim/"):
             serve = handler
         elif path.startswith("/rest/v1"):
-            serve = self.rest.handle if self.rest else None
+            serve = self.rest.handle if self._gateway else None
         elif self._gateway and (self._ready or inside):
-            serve = handler if path.startswith("/_dev/") else self._gateway.handle
+            own = path.startswith("/_dev/") or start_page.wanted(request)
+            serve = handler if own else self._gateway.handle
         try:
             return await serve(request) if serve else _message(503, "Service Unavailable")
         except web.HTTPException:
@@ -203,9 +206,12 @@ class Stack:
             service = {"supabaseSecretKey": self.keys.secret_key, "clerkWebhookSecrets": webhook_secrets}
             await self.aws.create(self.template, {SERVICE_SECRET: json.dumps(service)})
 
+    async def _restart_aws(self) -> None:
+        await self.aws.start()
+        say("aws: what its queues held is gone; the sweeper hands on again what is stored and not handled")
+
     async def _start_database(self) -> None:
         async with _step("Postgres"):
-            self.postgres = Postgres(self.config, self._processes)
             await self.postgres.start()
         async with _step("schema"):
             if template := os.environ.get("DEVSTACK_TEMPLATE"):  # parallel tests copy what one of them prepared
@@ -214,20 +220,20 @@ class Stack:
             parties = {"clerk_issuers": [self.clerk.issuer], "clerk_authorized_parties": self.origins}
             await database.write_settings(self.postgres, parties)
         async with _step("PostgREST"):
-            rest = Rest(config=self.config, keys=self.keys, postgres=self.postgres, processes=self._processes)
-            self._closers.append(rest.close)
-            await rest.trust(self.clerk.jwks())
-            await rest.start()
-            self.clerk.on_keys = rest.trust
-            self.rest = rest
+            self._closers.append(self.rest.close)
+            await self.rest.trust(self.clerk.jwks())
+            await self.rest.start()
+            self.clerk.on_keys = self.rest.trust
         self.clock.followers.append(self._move_database)
         await self.clock.pin(None)
 
     async def _move_database(self, at: datetime | None) -> None:
         await self._sql("update devstack.clock set fixed_at = %(at)s", at=at)
 
-    async def _prewarm(self) -> None:
+    async def _start_functions(self) -> None:
         async with _step("functions"):
+            self._closers.append(self.workers.stop)
+            await self.workers.start()
             await asyncio.gather(*map(self.workers.prewarm, PREWARMED))
 
     async def _start_triggers(self) -> None:

@@ -107,9 +107,10 @@ class Triggers:
             try:
                 messages = await self._receive(source)
             except (aiohttp.ClientError, AwsError, TimeoutError) as error:
-                self._say(f"ERROR {source.queue} cannot be read: {error}")
+                if isinstance(error, TimeoutError):  # that queues are away, or not made again yet, is said elsewhere
+                    self._say(f"ERROR {source.queue} cannot be read: {error}")
                 messages = []
-                await asyncio.sleep(1)
+                await asyncio.sleep(0.2)
             if messages:
                 self._busy += 1
                 self._spawn(self._process(source, messages)).add_done_callback(lambda _: places.release())

@@ -13,7 +13,7 @@ from typing import Any
 
 from devstack import runtime
 from devstack.clock import Clock
-from devstack.config import Config
+from devstack.config import Config, StackError
 from devstack.intrinsics import ACCOUNT, REGION
 from devstack.processes import Processes
 from devstack.template import Function
@@ -22,6 +22,7 @@ DEFAULT_CONCURRENCY = 4
 INIT_SECONDS = 10
 SOCKET = "functions.sock"
 PAYLOAD_BYTES = 6 * 1024 * 1024
+AWAY = "ServiceException"  # what Lambda calls a failure of its own
 
 
 @dataclass(frozen=True)
@@ -76,24 +77,31 @@ class Workers:
         self._places = {name: asyncio.Semaphore(number) for name, number in limits.items() if number}
         self._idle: dict[str, list[_Instance]] = {name: [] for name in functions}
         self._starting: dict[str, _Instance] = {}
-        self._zygote: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+        self._zygote: asyncio.Future[asyncio.StreamWriter]  # not done: starting
+        self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Start the zygote; it is ready a moment later, and calls wait for it."""
-        self._zygote = asyncio.get_running_loop().create_future()
-        # A socket's path has at most 107 characters, and the folder's may be longer: both sides name it from within.
-        self._folder = os.open(self._config.directory, os.O_RDONLY)
-        path = f"/proc/self/fd/{self._folder}/{SOCKET}"
-        self._server = await asyncio.start_unix_server(self._accept, path, limit=1 << 20)
+        """Return once the zygote is up: calls wait for that. May be called after a crash."""
+        if self._server is None:
+            self._zygote = asyncio.get_running_loop().create_future()
+            # A socket's path is at most 107 characters long, the folder's may be longer: both name it from within.
+            self._folder = os.open(self._config.directory, os.O_RDONLY)
+            path = f"/proc/self/fd/{self._folder}/{SOCKET}"
+            self._server = await asyncio.start_unix_server(self._accept, path, limit=1 << 20)
         environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"}
         argv = [sys.executable, "-P", runtime.__file__, SOCKET]
-        await self._processes.start("functions", argv, env=environment, cwd=self._config.directory)
+        process = await self._processes.start("functions", argv, env=environment, cwd=self._config.directory)
+        up_or_gone: list[asyncio.Future[Any]] = [self._zygote, asyncio.create_task(process.wait())]
+        await asyncio.wait(up_or_gone, return_when=asyncio.FIRST_COMPLETED)
+        if not up_or_gone.pop().cancel():
+            raise StackError(f"the functions' process did not start:\n{self._processes.log_tail('functions')}")
 
     async def stop(self) -> None:
         self.recycle()
-        self._server.close()
         await self._processes.stop("functions")
-        os.close(self._folder)
+        if self._server:
+            self._server.close()
+            os.close(self._folder)
 
     def recycle(self) -> None:
         """Let every instance go once it is idle, so that the next calls run the code as it is now."""
@@ -127,7 +135,7 @@ class Workers:
                 error = _error("Sandbox.Timedout", f"RequestId: {request_id} Error: {reason}")
             except (OSError, asyncio.IncompleteReadError):
                 reason = "Runtime exited without providing a reason"
-                error = _error("Runtime.ExitError", f"RequestId: {request_id} Error: {reason}")
+                error = self._exit_error(f"RequestId: {request_id} Error: {reason}")
             except BaseException:
                 self._dismiss(instance)
                 raise
@@ -172,7 +180,7 @@ class Workers:
             async with asyncio.timeout(INIT_SECONDS):
                 error = await self._initialised(instance, function)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            error = _error("Runtime.ExitError", f"{function.name} exited or hung while it was being loaded")
+            error = self._exit_error(f"{function.name} exited or hung while it was being loaded")
         finally:
             del self._starting[instance.id]
         if error is None:
@@ -204,12 +212,17 @@ class Workers:
             self._dismiss(instance)
 
     def _dismiss(self, instance: _Instance) -> None:
-        if instance.connected.done():
+        if instance.connected.done() and not instance.connected.exception():
             instance.writer.close()
         self._order(order="kill", id=instance.id)
 
     def _order(self, **order: Any) -> None:
-        _send(self._zygote.result()[1], json.dumps(order).encode())
+        if self._zygote.done():  # else nobody is there any more to be killed
+            _send(self._zygote.result(), json.dumps(order).encode())
+
+    def _exit_error(self, message: str) -> dict[str, Any]:
+        """An instance is gone: by itself, or with the zygote, of whose end we hear first."""
+        return _error("Runtime.ExitError" if self._zygote.done() else AWAY, message)
 
     def _failed(self, function: Function, error: dict[str, Any], *, in_init: bool = False) -> Result:
         place = error["stackTrace"][-1].strip().splitlines()[0] if error["stackTrace"] else ""
@@ -220,7 +233,13 @@ class Workers:
         with suppress(asyncio.IncompleteReadError):
             name = (await _receive(reader)).decode()
             if name == "zygote":
-                self._zygote.set_result((reader, writer))
+                self._zygote.set_result(writer)
+                with suppress(OSError):  # a reset is an end, too
+                    await reader.read()
+                self._zygote = asyncio.get_running_loop().create_future()
+                for starting in self._starting.values():
+                    if not starting.connected.done():
+                        starting.connected.set_exception(ConnectionResetError())
             elif instance := self._starting.get(name):
                 instance.reader, instance.writer = reader, writer
                 instance.connected.set_result(None)

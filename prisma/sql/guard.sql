@@ -11,7 +11,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   claims jsonb := coalesce(nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb, '{}');
   role text := coalesce(claims ->> 'role', 'anon');
-  reading boolean := pg_catalog.current_setting('request.method', true) in ('GET', 'HEAD');
+  reading boolean := pg_catalog.current_setting('transaction_read_only')::boolean; -- as PostgREST sets it for a STABLE function
   provisioning boolean := pg_catalog.current_setting('request.path', true) = '/rpc/ensure_user';
   permission text := private.request_header('x-coachline-permission');
   origins jsonb := private.setting('clerk_authorized_parties', '[]');

@@ -30,7 +30,7 @@ def claims(stack: Stack, **changes: Any) -> dict[str, Any]:
 
 
 def sign(stack: Stack, key: str, told: dict[str, Any], algorithm: str = "RS256") -> str:
-    kid = jwt.get_unverified_header(stack.user().token)["kid"]
+    kid = stack.http.get(stack.info["jwksUrl"]).json()["keys"][0]["kid"]  # the oldest key
     return jwt.encode(told, key, algorithm=algorithm, headers={"kid": kid})
 
 
@@ -103,6 +103,9 @@ def test_a_token_signed_in_any_other_way_opens_neither(stack: Stack, signing_key
 
 
 def test_five_seconds_of_skew_are_forgiven(stack: Stack, signing_key: str) -> None:
+    told = claims(stack)
+    assert both_doors(stack, sign(stack, signing_key, told))[0] == 200  # so that the next answers come at once
     now = int(time.time())
-    assert both_doors(stack, sign(stack, signing_key, claims(stack, exp=now - 3)))[0] == 200
-    assert both_doors(stack, sign(stack, signing_key, claims(stack, iat=now + 3, nbf=now + 3)))[0] == 200
+    assert both_doors(stack, sign(stack, signing_key, told | {"exp": now - 3}))[0] == 200
+    now = int(time.time())
+    assert both_doors(stack, sign(stack, signing_key, told | {"iat": now + 3, "nbf": now + 3}))[0] == 200

@@ -3,6 +3,7 @@
 PostgREST is a second front door: anyone who is signed in can send it a session token and the publishable key.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from postgrest.exceptions import APIError
 from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 
-from tests.support.stack import SignedIn, Stack
+from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import at, book, next_weekday, published_coach
 
 TABLES = {
@@ -202,6 +203,17 @@ def test_functions_run_only_for_those_they_are_granted_to(stack: Stack, story: S
                 assert refusal(caller.rpc(name, arguments)).code == "42501", (name, role)
                 denied += 1
     assert denied > 30
+
+
+def test_what_the_api_reads_with_cannot_write(stack: Stack) -> None:
+    sources = [path.read_text() for group in ("layers", "functions") for path in (ROOT / group).rglob("*.py")]
+    called = {name for text in sources for name in re.findall(r'\.read\(\s*"(\w+)"', text)}
+    with stack.database() as database:
+        stable = database.execute(
+            "select proname from pg_proc where pronamespace = 'public'::regnamespace and provolatile = 's'"
+        )
+        assert called <= {row["proname"] for row in stable}
+    assert {"list_coaches", "booking_context"} <= called
 
 
 def test_a_mentee_cannot_do_an_admins_or_a_coachs_work_behind_the_gate(stack: Stack, story: Story) -> None:

@@ -116,13 +116,12 @@ class Stack:
             yield connection
 
 
-@contextlib.contextmanager
-def running_stack(directory: Path, environment: dict[str, str]) -> Iterator[Stack]:
-    """Serve a stack from `directory` until the block ends; it has to stop cleanly."""
-    port = free_port()
+def launched(directory: Path, environment: dict[str, str], *, port: int | None = None) -> Stack:
+    """Start a stack in `directory` and wait until it is ready; its console is stack.log in there."""
+    port = port or free_port()
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "stack.log"
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "devstack", "serve"],
             cwd=ROOT,
@@ -134,15 +133,33 @@ def running_stack(directory: Path, environment: dict[str, str]) -> Iterator[Stac
     stack = Stack(f"http://127.0.0.1:{port}", process, directory)
     try:
         wait_until(lambda: _is_ready(stack, log), seconds=READY_SECONDS, what=f"the stack (see {log})")
+    except BaseException:
+        stopped(stack, check=False)
+        raise
+    return stack
+
+
+def stopped(stack: Stack, *, check: bool = True) -> None:
+    """Stop a stack, which has to end cleanly."""
+    assert stack.process is not None
+    assert stack.directory is not None
+    stack.process.send_signal(signal.SIGTERM)
+    try:
+        code = stack.process.wait(20)
+    except subprocess.TimeoutExpired:
+        stack.process.kill()
+        raise
+    assert not check or code == 0, f"it ended with {code}:\n{(stack.directory / 'stack.log').read_text()[-2000:]}"
+
+
+@contextlib.contextmanager
+def running_stack(directory: Path, environment: dict[str, str]) -> Iterator[Stack]:
+    """Serve a stack from `directory` until the block ends."""
+    stack = launched(directory, environment)
+    try:
         yield stack
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            code = process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-    assert code == 0, f"the stack ended with {code}:\n{log.read_text()[-2000:]}"
+        stopped(stack)
 
 
 def _is_ready(stack: Stack, log: Path) -> bool:

@@ -26,7 +26,7 @@ class ScheduleQuery(PageQuery):
 @app.get(
     "/api/coaching/availability",
     middlewares=[requires("availability:read")],
-    **doc("My schedules, oldest first", tag="Availability"),
+    **doc("My schedules, oldest first", tag="Availability", problems=[404]),
 )
 def list_schedules(query: Annotated[ScheduleQuery, Query()]) -> Page[AvailabilitySchedule]:
     return many(availability.list_schedules(caller(app), query, query.coach_id))

@@ -27,7 +27,7 @@ def list_sessions(query: Annotated[SessionQuery, Query()]) -> Page[Session]:
 @app.post(
     "/api/sessions",
     middlewares=[requires("session:book", idempotency_key="required")],
-    **doc("Book a coach", tag="Sessions", status=201, problems=[404, 409]),
+    **doc("Book a coach", tag="Sessions", status=201, problems=[404, 409, 429]),
 )
 def book(body: BookingRequest) -> Response[Data[Session]]:
     session = booking.book(caller(app, body), body)

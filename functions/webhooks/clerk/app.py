@@ -1,6 +1,5 @@
 """POST /webhooks/clerk: verify, store, enqueue, answer."""
 
-import json
 import time
 
 from aws_lambda_powertools.event_handler import Response
@@ -9,6 +8,8 @@ from coachline import secrets
 from coachline.api import create_app, doc, entrypoint, no_content
 from coachline.database import as_webhook
 from coachline.identity.clerk_events import EVENT_TYPES
+from coachline.incoming import parsed
+from coachline.models import unstorable
 from coachline.operations import inbox
 from coachline.problems import BadRequest
 from coachline.settings import service_settings
@@ -22,11 +23,10 @@ def receive() -> Response[None]:
     event = app.current_event.raw_event
     raw = raw_body(event)
     message_id = verify_svix(event["headers"], raw, secrets.load().clerk_webhook_secrets, time.time())
-    try:
-        payload = json.loads(raw)
-        event_type = payload["type"]
-    except (ValueError, KeyError, TypeError):
-        raise BadRequest("The delivery is not an event.") from None
+    payload = parsed(raw)
+    if not isinstance(payload, dict) or any(unstorable(payload)):
+        raise BadRequest("The delivery is not an event.")
+    event_type = payload.get("type")
     if event_type in EVENT_TYPES:
         inbox.receive(
             as_webhook(),

@@ -6,7 +6,6 @@ calls a STABLE one in a read-only transaction, `write` one that answers `{status
 """
 
 import json
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -33,12 +32,15 @@ class Database:
         self._caller = caller
 
     def read(self, function: str, **arguments: Any) -> Any:
-        """Call a STABLE function with GET. Arguments that are None are left to their defaults."""
+        """Call a STABLE function. Arguments that are None are left to their defaults.
+
+        With POST: in a URL, PostgREST takes an argument such as `gt. Gatsby` for a filter, whoever wrote it.
+        """
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
-            return self._call(function, given, get=True)
+            return self._call(function, given)
         except _ConnectionLost:
-            return self._call(function, given, get=True)  # a pooled connection that the other side had closed
+            return self._call(function, given)  # a pooled connection that the other side had closed
 
     def write(self, function: str, **arguments: Any) -> Any:
         """Call a function that changes rows; the body of its answer, or the refusal it answered as a `Problem`."""
@@ -59,20 +61,20 @@ class Database:
         """The caller's user id as the guard reported it with the last answer."""
         return UUID(_last_headers["x-coachline-user"]) if "x-coachline-user" in _last_headers else None
 
-    def _call(self, function: str, arguments: dict[str, Any], *, get: bool = False) -> Any:
+    def _call(self, function: str, arguments: dict[str, Any]) -> Any:
         try:
-            return self._execute(function, arguments, get=get)
+            return self._execute(function, arguments)
         except Problem as refusal:
             if refusal.code != "user_unknown":
                 raise
             # The first request came before Clerk's webhook, and the guard cannot create a user in a read.
-            self._execute("ensure_user", {}, get=False)
-            return self._execute(function, arguments, get=get)
+            self._execute("ensure_user", {})
+            return self._execute(function, arguments)
 
-    def _execute(self, function: str, arguments: dict[str, Any], *, get: bool) -> Any:
+    def _execute(self, function: str, arguments: dict[str, Any]) -> Any:
         _last_headers.clear()
         try:
-            data = self._client.rpc(function, arguments, get=get).execute().data
+            data = self._client.rpc(function, arguments).execute().data
         except httpx.ConnectError as error:
             raise Unavailable("The database cannot be reached; try again shortly.") from error
         except httpx.TimeoutException as error:
@@ -130,6 +132,8 @@ def _raise_for_status(response: httpx.Response) -> None:
     if sqlstate[:2] in {"22", "23"}:
         raise Unprocessable("A value is outside of what can be stored.")
     match response.status_code:
+        case 400 if error.get("code") == "":  # Postgres went away in the middle of a statement, and left no SQLSTATE
+            raise _ConnectionLost
         case 401:
             raise Unauthenticated("The session token was not accepted.")
         case 403:
@@ -157,12 +161,6 @@ def _ours(status: int, code: str, detail: str | None, hint: str | None) -> Probl
     return _refusal(status, {**extra, "code": code, "detail": detail or ""})
 
 
-@cache
-def http_client() -> httpx.Client:
-    """One pool of kept-alive connections per execution environment."""
-    return httpx.Client(timeout=_TIMEOUT, event_hooks={"response": [_remember_headers, _raise_for_status]})
-
-
 _last_headers = httpx.Headers()
 
 
@@ -171,11 +169,16 @@ def _remember_headers(response: httpx.Response) -> None:
     _last_headers.update(response.headers)
 
 
+# One pool of kept-alive connections per execution environment. Made while the function is loaded, when Lambda gives it
+# more processor: the import of httpcore and the certificates were two thirds of what a first request computed.
+http_client = httpx.Client(timeout=_TIMEOUT, event_hooks={"response": [_remember_headers, _raise_for_status]})
+
+
 def _client(api_key: str, headers: dict[str, str]) -> SyncPostgrestClient:
     return SyncPostgrestClient(
         f"{api_settings().supabase_url}/rest/v1",
         headers={"apikey": api_key, **headers},
-        http_client=http_client(),
+        http_client=http_client,
         retry_enabled=False,
     )
 

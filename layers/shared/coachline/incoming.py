@@ -60,15 +60,22 @@ def json_document(request: Request, event: Mapping[str, Any], largest: int) -> A
         return None
     if request.media_type != "application/json":
         raise UnsupportedMediaType
+    if request.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
+        raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.", encodings="identity")
+    document = parsed(raw)
+    if _measured(document)[1] > largest // BYTES_PER_VALUE:
+        raise ContentTooLarge("The body holds more values than this route accepts.")
+    return document
+
+
+def parsed(raw: bytes) -> Any:
+    """JSON as RFC 8259 has it, which Python's parser alone is too lenient for, and not endlessly deep; else 400."""
     try:
         document = json.loads(raw.decode(), parse_constant=_not_json, parse_float=_finite)
     except (ValueError, RecursionError):  # among them bad UTF-8, and integers too long for Python to convert
         raise BadRequest("The body is not well-formed JSON in UTF-8.", code="malformed_json") from None
-    depth, values = _measured(document)
-    if depth > DEEPEST_NESTING:
+    if _measured(document)[0] > DEEPEST_NESTING:
         raise BadRequest(f"The body is nested deeper than {DEEPEST_NESTING} levels.", code="malformed_json")
-    if values > largest // BYTES_PER_VALUE:
-        raise ContentTooLarge("The body holds more values than this route accepts.")
     return document
 
 
@@ -96,9 +103,10 @@ def idempotency_key(request: Request, *, required: bool) -> str | None:
         key = re.sub(r"\\(.)", r"\1", quoted[1])
     else:
         key = text if _BARE_KEY.fullmatch(text) else ""
-    if not 1 <= len(key) <= 255:
+    # The key travels on as a header, where spaces around it would be lost or are refused.
+    if not 1 <= len(key) <= 255 or key != key.strip(" "):
         raise Problem(
-            "Idempotency-Key must be 1 to 255 printable ASCII characters, bare or in double quotes.",
+            "Idempotency-Key must be 1 to 255 printable ASCII characters, no space around them, bare or in quotes.",
             status=400,
             code="idempotency_key_invalid",
         )

@@ -117,14 +117,15 @@ class ContentTooLarge(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """415: a body that is not declared as JSON. `Accept` tells what is (RFC 9110, 15.5.16)."""
+    """415: a body that is not declared as JSON, or is compressed. A header tells what is taken (RFC 9110, 15.5.16)."""
 
     status = 415
     code = "unsupported_media_type"
     default_detail = "Send the body as application/json."
 
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"Accept": "application/json"})
+    def __init__(self, detail: str | None = None, *, encodings: str | None = None) -> None:
+        accepted = {"Accept-Encoding": encodings} if encodings else {"Accept": "application/json"}
+        super().__init__(detail, headers=accepted)
 
 
 class Unprocessable(Problem):

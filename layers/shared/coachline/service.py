@@ -19,6 +19,6 @@ def as_service() -> Database:
 @cache
 def _client(key: str) -> SyncPostgrestClient:
     options = SyncClientOptions(
-        httpx_client=http_client(), postgrest_client_retry=False, auto_refresh_token=False, persist_session=False
+        httpx_client=http_client, postgrest_client_retry=False, auto_refresh_token=False, persist_session=False
     )
     return create_client(api_settings().supabase_url, key, options).postgrest

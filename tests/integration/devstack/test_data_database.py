@@ -13,6 +13,7 @@ from devstack import database
 from devstack.config import StackError
 from devstack.postgres import ADMIN
 from tests.integration.devstack.data_stack import PROJECT, DataStack, running
+from tests.support.schema import schema_difference
 
 FIRST = "prisma/migrations/20270101000000_first/migration.sql"
 
@@ -272,7 +273,7 @@ def test_a_setting_is_written_when_it_differs_and_only_then(stack: DataStack) ->
 def test_the_schema_is_compared_with_the_live_database(stack: DataStack) -> None:
     stack.sql("alter table public.thing add forgotten int; drop index public.thing_name_idx")
 
-    difference = stack.run(database.schema_difference(stack.postgres, stack.config))
+    difference = stack.run(schema_difference(stack.postgres, stack.config))
 
     assert [line for line in difference.splitlines() if not line.startswith("--")] == [
         'ALTER TABLE "thing" DROP COLUMN "forgotten";',
@@ -285,7 +286,7 @@ def test_prisma_never_takes_the_real_database_for_a_shadow(stack: DataStack) -> 
     migrations = f"--from-migrations={stack.config.root / 'prisma/migrations'}"
 
     with pytest.raises(StackError, match="There is no shadow database"):
-        stack.run(database._prisma(stack.postgres, stack.config, "migrate", "diff", migrations, "--to-empty"))
+        stack.run(database.prisma(stack.postgres, stack.config, "migrate", "diff", migrations, "--to-empty"))
 
     assert stack.sql("select name from public.thing") == [("kept",)]
 

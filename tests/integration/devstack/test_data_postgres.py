@@ -105,14 +105,24 @@ def test_it_listens_on_the_loopback_only_and_wants_a_password(directory: Path) -
     assert (directory / "postgres/password").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_second_stack_on_the_same_data_is_refused(directory: Path) -> None:
-    async def start_another(_: Postgres) -> None:
-        processes = Processes(directory)
-        with pytest.raises(StackError, match="another stack already uses"):
-            await Postgres(Config(root=REPOSITORY, directory=directory), processes).start()
-        await processes.stop_all()
+def test_a_server_starts_beside_nothing_that_a_killed_one_left(directory: Path) -> None:
+    async def kill_and_start(postgres: Postgres) -> None:
+        url = postgres.url("postgres", ADMIN)
+        client = subprocess.Popen([sys.executable, "-c", f"import psycopg; psycopg.connect({url!r}).execute({BUSY!r})"])
+        find = "select pid from pg_stat_activity where query like 'do %loop perform 1%' and pid <> pg_backend_pid()"
+        while not (busy := await query(postgres, find)):
+            pass
+        server, _ = postgres.processes._running["postgres"]
+        server.kill()
+        await server.wait()
+        assert lives(busy[0][0])
+        await postgres.start()
+        assert not lives(busy[0][0])
+        assert postgres.url("postgres", ADMIN) == url
+        assert await query(postgres, "select 1") == [(1,)]
+        assert client.wait() == 1
 
-    with_server(directory, start_another)
+    with_server(directory, kill_and_start)
 
 
 def test_the_lock_of_a_killed_server_whose_number_was_reused_is_no_obstacle(directory: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ import httpx
 import jwt
 import pytest
 
+from tests.integration.devstack.crashes import processes
 from tests.support.stack import ROOT, Stack, free_port, wait_until
 
 PERSON = {"firstName": "Ann", "lastName": "Lee", "roles": ["MENTEE", "COACH"]}
@@ -257,22 +259,23 @@ def test_a_signal_stops_it_while_it_is_starting(tmp_path: Path) -> None:
     wait_until(lambda: not parts_of(tmp_path))
 
 
-def test_a_part_that_dies_is_named_and_ends_the_stack(tmp_path: Path) -> None:
+def test_a_part_that_dies_again_and_again_ends_the_stack_and_shows_its_last_words(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, url, log):
         until_health((process, url, log), 200)
-        victim = next(
-            int(entry.parent.name)
-            for entry in Path("/proc").glob("[0-9]*/cmdline")
-            if b"moto_server.py" in entry.read_bytes() and f"/{process.pid}\n" in f"/{_parent(entry.parent)}\n"
-        )
-        os.kill(victim, signal.SIGKILL)
+
+        def back(times: int) -> bool:
+            return log.read_text().count("postgrest: back") == times
+
+        for times in range(3):
+            wait_until(partial(back, times))
+            (victim,) = [each.pid for each in processes() if each.parent == process.pid and "/postgrest" in each.text]
+            os.kill(victim, signal.SIGKILL)
         assert process.wait(20) == 1
-    assert "aws ended by itself (exit code -9)" in log.read_text()
+    said, _, last_words = log.read_text().partition("postgrest died 3 times in 30 s (SIGKILL), so the stack stops:\n")
+    assert said.count("postgrest: died (SIGKILL), is started again") == 2
+    assert "Starting PostgREST" in last_words
+    assert "devstack_probe" not in last_words
     wait_until(lambda: not parts_of(tmp_path))
-
-
-def _parent(process: Path) -> str:
-    return (process / "stat").read_text().rpartition(")")[2].split()[1]
 
 
 def test_a_port_in_use_is_said_with_what_to_do(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from devstack.config import Config, Keys
 from devstack.postgres import Postgres
 from devstack.processes import Processes
 from tests.support.postgres_server import TEMPLATE
+from tests.support.schema import schema_difference
 
 # What makes a database: everything that a migration or prisma/sql could have changed, in words.
 CATALOGUE = """
@@ -83,7 +84,7 @@ def copy(tmp_path: Path, worker_id: str) -> Iterator[Copy]:
 
 
 def test_schema_prisma_is_what_the_migrations_make(copy: Copy) -> None:
-    assert asyncio.run(database.schema_difference(copy.postgres, copy.config)) == ""
+    assert asyncio.run(schema_difference(copy.postgres, copy.config)) == ""
 
 
 def test_prisma_sql_can_be_applied_again_and_changes_nothing(copy: Copy) -> None:

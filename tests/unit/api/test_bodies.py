@@ -33,6 +33,21 @@ def test_another_media_type_or_none_is_refused(ask_shop: Any, media_type: str | 
     assert answer.headers["Accept"] == "application/json"
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "identity, gzip", "x"])
+def test_a_compressed_body_is_refused_and_told_what_is_not(ask_shop: Any, coding: str) -> None:
+    headers = {**JSON, "content-encoding": coding}
+    answer = ask_shop("POST", "/api/items", body=json.dumps(NEW), headers=headers)
+
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+    assert answer.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", " Identity "])
+def test_a_body_that_is_said_to_be_as_it_is_is_taken(ask_shop: Any, coding: str) -> None:
+    headers = {**JSON, "content-encoding": coding}
+    assert ask_shop("POST", "/api/items", body=json.dumps(NEW), headers=headers).status == 201
+
+
 @pytest.mark.parametrize(
     "body",
     [

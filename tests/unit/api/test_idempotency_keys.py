@@ -46,6 +46,8 @@ def test_a_key_is_taken_bare_or_quoted(ask_shop: Any, sent: str, key: str) -> No
         "é",
         "a\0",
         "a\nb",
+        '" a"',
+        '"a "',
     ],
 )
 @pytest.mark.parametrize("path", [ARCHIVE, "/api/items"])

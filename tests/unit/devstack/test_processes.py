@@ -5,14 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from devstack import watchdog
 from devstack.config import StackError
-from devstack.processes import Processes
+from devstack.processes import PROBE, Processes
 
 ROOT = Path(__file__).parents[3]
 FOREVER = "import signal; print('up', flush=True); signal.pause()"
@@ -99,19 +99,62 @@ def test_the_signal_that_asks_a_part_to_stop_is_its_own(tmp_path: Path) -> None:
     assert asyncio.run(scenario()) == -signal.SIGUSR1
 
 
-def test_first_exit_names_the_part_that_died_by_itself(tmp_path: Path) -> None:
-    async def scenario() -> tuple[str, int]:
+async def kept_alive(processes: Processes, restarts: dict[str, Callable[[], Awaitable[None]]], said: list[str]) -> str:
+    """With what message the stack gives up."""
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(processes.keep_alive(restarts, said.append), 10)
+    await processes.stop_all()
+    (error,) = caught.value.exceptions
+    assert isinstance(error, StackError)
+    return str(error)
+
+
+def test_a_part_that_dies_before_it_can_be_restarted_is_named_with_its_last_words(tmp_path: Path) -> None:
+    async def scenario() -> str:
         processes = Processes(tmp_path)
         await processes.start("lasting", ["sleep", "60"])
         await processes.start("stopped", ["sleep", "60"])
         await processes.stop("stopped")
-        await processes.start("dying", [sys.executable, "-c", "raise SystemExit(3)"])
-        try:
-            return await asyncio.wait_for(processes.first_exit(), 10)
-        finally:
-            await processes.stop_all()
+        await processes.start("dying", ["sh", "-c", f"echo no space left; echo GET /{PROBE}; exit 3"])
+        return await kept_alive(processes, {}, [])
 
-    assert asyncio.run(scenario()) == ("dying", 3)
+    message = asyncio.run(scenario())
+    assert message.startswith("dying died during the start (exit code 3), so the stack stops:\n  no space left\n")
+    assert PROBE not in message
+
+
+def test_a_part_that_dies_is_started_again_until_it_is_clear_that_this_does_not_help(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    async def scenario() -> str:
+        processes = Processes(tmp_path)
+
+        async def start() -> None:
+            process = await processes.start("dying", ["sh", "-c", "kill -9 $$"])
+            if said:  # as a start that waits for the part does
+                await process.wait()
+                raise StackError("it did not start")
+
+        await start()
+        return await kept_alive(processes, {"dying": start}, said)
+
+    message = asyncio.run(scenario())
+    assert message.startswith("dying died 3 times in 30 s (SIGKILL), so the stack stops:")
+    assert said == ["dying: died (SIGKILL), is started again"] * 2
+
+
+def test_a_part_that_lives_and_does_not_work_ends_the_stack(tmp_path: Path) -> None:
+    async def scenario() -> str:
+        processes = Processes(tmp_path)
+
+        async def start() -> None:
+            await processes.start("dumb", ["sleep", "60"])
+            raise StackError("dumb is not ready")
+
+        await processes.start("dumb", ["false"])
+        return await kept_alive(processes, {"dumb": start}, [])
+
+    assert asyncio.run(scenario()) == "dumb is not ready"
 
 
 def test_a_command_that_fails_shows_the_end_of_its_output(tmp_path: Path) -> None:

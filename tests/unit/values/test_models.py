@@ -109,6 +109,20 @@ def test_no_text_breaks_the_search_for_a_time_zone(name: str) -> None:
         assert TypeAdapter(TimeZoneName).validate_python(name) == name
 
 
+@pytest.mark.parametrize(
+    "name", ["America.Indiana/Vincennes", "Factory", "america/new_york", "UTC\n", "posixrules", "localtime", ""]
+)
+def test_what_the_search_would_find_and_postgres_or_people_would_not_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(TimeZoneName).validate_python(name)
+
+
+@pytest.mark.parametrize("offset", ["+12:60", "+12:99", "+24:00", "-99:00"])
+def test_an_offset_is_one_of_a_clock(offset: str) -> None:
+    with pytest.raises(ValidationError, match="Must be an RFC 3339 instant"):
+        TypeAdapter(Instant).validate_python(f"2027-03-08T14:00:00{offset}")
+
+
 def test_what_a_model_refuses_can_be_told_as_a_problem() -> None:
     with pytest.raises(ValidationError) as error:
         Sample.model_validate({"nested": [{"count": -1}], "at": "soon"})

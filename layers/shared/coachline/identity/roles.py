@@ -8,7 +8,7 @@ from pydantic import Field
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.identity.users import UserRole
-from coachline.models import Input, Output, example
+from coachline.models import Input, Output, Version, example
 
 
 class UserRoles(Output):
@@ -40,7 +40,7 @@ class UserRolesInput(Input):
     user_id: UUID
     roles: Annotated[list[UserRole], Field(max_length=3)]
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
-    version: int
+    version: Version
 
 
 def get_roles(caller: Caller, user_id: UUID | None) -> Any:

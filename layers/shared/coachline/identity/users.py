@@ -8,7 +8,7 @@ from pydantic import Field
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Input, Instant, Output, TimeZoneName, example
+from coachline.models import Input, Instant, Output, TimeZoneName, Version, example
 from coachline.patches import columns, partial
 
 
@@ -78,7 +78,7 @@ class UserPatch(_Editable):
 
     model_config = example(timezone="Europe/London", version=1)
 
-    version: int
+    version: Version
 
 
 def get_me(caller: Caller) -> Any:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Instant, Output, example
+from coachline.models import Instant, Output, Version, example
 from coachline.pagination import PageQuery, decode_cursor, page
 from coachline.patches import columns, partial
 from coachline.problems import validation_problem
@@ -61,7 +61,7 @@ class SchedulePatch(ScheduleInput):
 
     model_config = example(bufferAfter=30, version=1)
 
-    version: int
+    version: Version
 
 
 def list_schedules(caller: Caller, query: PageQuery, coach_id: UUID | None) -> tuple[list[Any], str | None]:

@@ -1,6 +1,6 @@
 """Slots and bookings: one reading of the database and one decision, `open_slots`, for both."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from coachline.scheduling.slots import open_slots, refusal_reason
 
 LONGEST_RANGE = timedelta(days=92)
 _MOMENT = timedelta(microseconds=1)
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC) - _MOMENT
 
 
 class SlotQuery(Query):
@@ -128,11 +129,12 @@ def book(caller: Caller, request: BookingRequest) -> Any:
 
 
 def _decide_and_write(database: Database, request: BookingRequest) -> Any:
+    just_after = min(request.start, _LAST_MOMENT) + _MOMENT
     context = database.read(
         "booking_context",
         coach_id=str(request.coach_id),
         from_at=request.start.isoformat(),
-        to_at=(request.start + _MOMENT).isoformat(),
+        to_at=just_after.isoformat(),
         duration=request.duration,
     )
     if "replay" in context:
@@ -141,7 +143,7 @@ def _decide_and_write(database: Database, request: BookingRequest) -> Any:
         return _refuse(database, request, "duration")
     diary = _diary(context, request.duration)
     asked = {"duration": request.duration, "now": clock.now(), **diary}
-    if not open_slots(start=request.start, end=request.start + _MOMENT, **asked):
+    if not open_slots(start=request.start, end=just_after, **asked):
         return _refuse(database, request, refusal_reason(start=request.start, **asked))
     schedule = winning_schedule(diary["schedules"], request.start)
     return database.write(

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Input, Instant, Money, Output, Price, example
+from coachline.models import Input, Instant, Money, Output, Price, Version, example
 from coachline.patches import columns, partial
 from coachline.scheduling.schedule_input import SessionMinutes
 
@@ -105,14 +105,20 @@ class CoachProfileInput(Input):
         return default
 
 
+class _Editable(CoachProfileInput):
+    status: ProfileStatus
+
+
 @partial
-class CoachProfilePatch(CoachProfileInput):
-    """What changes, and the version it was read at. PUBLISHED needs a bio of 50 characters, a specialty and a rate."""
+class CoachProfilePatch(_Editable):
+    """What changes, and the version it was read at. PUBLISHED needs a bio of 50 characters, a specialty and a rate.
+
+    A rate of null withdraws it.
+    """
 
     model_config = example(status="PUBLISHED", version=1)
 
-    status: ProfileStatus | None = None
-    version: int
+    version: Version
 
 
 def get_profile(caller: Caller) -> Any:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Input, Instant, Money, Output, example
+from coachline.models import Input, Instant, Money, Output, Version, example
 from coachline.pagination import PageQuery, decode_cursor, page
 
 
@@ -88,7 +88,7 @@ class Cancellation(Input):
     model_config = example(reason="A viewing came up")
 
     reason: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-    version: int | None = None
+    version: Version | None = None
 
 
 def list_sessions(caller: Caller, query: SessionQuery) -> tuple[list[Any], str | None]:

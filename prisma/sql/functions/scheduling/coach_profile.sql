@@ -63,7 +63,7 @@ begin
   return private.coach_profile_json(mine);
 end $$;
 
--- A new hourly rate from now on; the one before keeps its period, because sessions were priced by it.
+-- A new hourly rate from now on, or none (JSON null); the one before keeps its period, because sessions were priced by it.
 create or replace function private.set_hourly_rate(coach_id uuid, rate jsonb) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
@@ -79,8 +79,10 @@ begin
   else
     update public.coach_rate r set valid_to = moment where r.id = current.id;
   end if;
-  insert into public.coach_rate (coach_id, amount, currency, valid_from)
-  values (set_hourly_rate.coach_id, (rate ->> 'amount')::integer, rate ->> 'currency', moment);
+  if rate <> 'null' then
+    insert into public.coach_rate (coach_id, amount, currency, valid_from)
+    values (set_hourly_rate.coach_id, (rate ->> 'amount')::integer, rate ->> 'currency', moment);
+  end if;
 end $$;
 
 create or replace function private.check_durations(p public.coach_profile) returns void

@@ -1,0 +1,155 @@
+"""What a built function needs to run against a local stack: its variables, and its event from events/ filled in."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import jwt
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from devstack.intrinsics import REGION
+from devstack.stack import SERVICE_SECRET
+from devstack.template import Template, load
+from tests.support.stack import ROOT, SignedIn, Stack
+from tests.support.story import PROFILE, at, book, iso, next_weekday, published_coach
+
+Event = dict[str, Any]
+SAMPLE_COACH = "0d5f8a52-6f0e-4c39-9a53-1be1d6f0a7c1"
+SAMPLE_SESSION = "7f1c7b8e-2a4d-4e0b-9c55-3f7a9d21e6b0"
+
+
+def template(stack: Stack) -> Template:
+    """template.yaml with the values of this stack, as the stack itself reads it."""
+    info = stack.info
+    [key] = jwt.PyJWKSet.from_dict(stack.http.get(info["jwksUrl"]).json()).keys
+    values = {
+        "STAGE": "local",
+        "SUPABASE_URL": info["supabaseUrl"],
+        "SUPABASE_PUBLISHABLE_KEY": info["publishableKey"],
+        "API_GATE_KEY": info["gate"]["value"],
+        "CLERK_ISSUER": info["issuer"],
+        "CLERK_JWKS_URL": info["jwksUrl"],
+        "CLERK_JWT_KEY": key.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
+        "CLERK_AUTHORIZED_PARTIES": info["apiUrl"],
+        "LOG_LEVEL": "INFO",
+        "SECRETS_ID": SERVICE_SECRET,
+    }
+    endpoint = info["awsEndpointUrl"]
+    return load(ROOT / "template.yaml", endpoint=endpoint, parameters={"Stage": "local"}, variables=values)
+
+
+def variables(stack: Stack, function: str) -> dict[str, str]:
+    """The environment of a function, with where the local AWS is and credentials that it takes."""
+    credentials = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "local")
+    aws = {"AWS_ENDPOINT_URL": stack.info["awsEndpointUrl"], "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+    return {**credentials, **aws, **template(stack).functions[function].environment}
+
+
+def sample(name: str, *, caller: SignedIn | None = None, coach: SignedIn | None = None, **body: Any) -> Event:
+    """The event of events/ with a real token, a real coach, and these members of its body replaced."""
+    text = (ROOT / "events" / f"{name}.json").read_text()
+    if coach:
+        text = text.replace(SAMPLE_COACH, coach.user_id)
+    event: Event = json.loads(text)
+    if caller:
+        event["headers"]["authorization"] = f"Bearer {caller.token}"
+    return with_body(event, json.dumps({**json.loads(event["body"]), **body})) if body else event
+
+
+def with_body(event: Event, body: str) -> Event:
+    return {**event, "body": body, "headers": {**event["headers"], "content-length": str(len(body.encode()))}}
+
+
+def _coach_profile(stack: Stack) -> Event:
+    return sample("coach_profile", caller=stack.user("COACH"))
+
+
+def _coaching_availability(stack: Stack) -> Event:
+    coach = stack.user("COACH")
+    assert coach.post("/api/coach/profile", PROFILE).status_code == 201
+    return sample("coaching_availability", caller=coach)
+
+
+def _coaching_slots(stack: Stack) -> Event:
+    return slots_event(stack.user("MENTEE"), published_coach(stack))
+
+
+def slots_event(caller: SignedIn, coach: SignedIn) -> Event:
+    """A week of slots that lies ahead, whenever it is asked for."""
+    event = sample("coaching_slots", caller=caller, coach=coach)
+    week = {"from": iso(at(next_weekday(), "00:00")), "to": iso(at(next_weekday(weeks=2), "00:00"))}
+    query = event["queryStringParameters"] | week
+    return {**event, "queryStringParameters": query, "rawQueryString": "&".join(f"{k}={v}" for k, v in query.items())}
+
+
+def _sessions(stack: Stack) -> Event:
+    start = iso(at(next_weekday(), "10:00"))
+    return sample("sessions", caller=stack.user("MENTEE"), coach=published_coach(stack), start=start)
+
+
+def _session_changes(stack: Stack) -> Event:
+    mentee = stack.user("MENTEE")
+    session = book(mentee, published_coach(stack), at(next_weekday(), "10:00")).json()["data"]
+    event = sample("session_changes", caller=mentee, version=session["version"])
+    filled: Event = json.loads(json.dumps(event).replace(SAMPLE_SESSION, session["id"]))
+    return filled
+
+
+def _user(stack: Stack) -> Event:
+    user = stack.user("MENTEE")
+    return sample("user", caller=user, version=user.get("/api/user").json()["data"]["version"])
+
+
+def _user_role(stack: Stack) -> Event:
+    admin, user = stack.user("ADMIN"), stack.user("MENTEE")
+    version = admin.get("/api/user/role", params={"userId": user.user_id}).json()["data"]["version"]
+    return sample("user_role", caller=admin, coach=user, version=version)
+
+
+def _clerk(stack: Stack) -> Event:
+    """Signed now, with the stack's own secret."""
+    event = sample("clerk")
+    timestamp = str(int(time.time()))
+    message_id = f"msg_{uuid4().hex}"
+    key = base64.b64decode(stack.info["webhookSecrets"]["clerk"].removeprefix("whsec_"))
+    signature = hmac.digest(key, f"{message_id}.{timestamp}.{event['body']}".encode(), hashlib.sha256)
+    signed = f"v1,{base64.b64encode(signature).decode()}"
+    event["headers"] |= {"svix-id": message_id, "svix-timestamp": timestamp, "svix-signature": signed}
+    return event
+
+
+def _clerk_events(stack: Stack) -> Event:
+    """A batch with two stored events, one of which nothing was heard of."""
+    event = sample("clerk_events")
+    with stack.database() as database:
+        row = database.execute(
+            "insert into private.webhook_event (provider, external_id, type, payload) "
+            "values ('clerk', %s, 'user.created', %s) returning id",
+            [f"msg_{uuid4().hex}", sample("clerk")["body"]],
+        ).fetchone()
+    assert row is not None
+    event["Records"][0]["body"] = json.dumps({"eventId": str(row["id"])})
+    return event
+
+
+FILLED: dict[str, Callable[[Stack], Event]] = {
+    "clerk": _clerk,
+    "clerk_events": _clerk_events,
+    "coach_profile": _coach_profile,
+    "coaching_availability": _coaching_availability,
+    "coaching_slots": _coaching_slots,
+    "session_changes": _session_changes,
+    "sessions": _sessions,
+    "user": _user,
+    "user_role": _user_role,
+}
+
+
+def filled(stack: Stack, name: str) -> Event:
+    """A function's event, with everything in it that this stack knows."""
+    return FILLED[name](stack) if name in FILLED else sample(name)

@@ -1,0 +1,152 @@
+"""What the tests of hostile input share: every write route with a body that fits it, and what a clean answer is."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.support.stack import ROOT, SignedIn, Stack
+from tests.support.story import PROFILE, SCHEDULE, at, book, iso, next_weekday, published_coach
+
+DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())
+OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
+WRITE_ROUTES = [(method, path) for method, path in OPERATIONS if method != "GET"]
+SIGNED_ROUTES = [("POST", "/webhooks/clerk")]
+
+_LEAKS = ("Traceback", 'File "', "site-packages", "psycopg", "pydantic", "PGRST", "SQLSTATE", "constraint")
+
+
+@dataclass(frozen=True)
+class World:
+    """Who and what there is to attack."""
+
+    coach: SignedIn
+    newcomer: SignedIn
+    mentee: SignedIn
+    admin: SignedIn
+    schedule_id: str
+    session_id: str
+    free_start: str
+
+    def path(self, template: str) -> str:
+        """A route's path with ids that exist."""
+        known = {"{coachId}": self.coach.user_id, "{scheduleId}": self.schedule_id, "{id}": self.session_id}
+        for name, value in known.items():
+            template = template.replace(name, value)
+        return template
+
+
+@dataclass(frozen=True)
+class Write:
+    """A request that would be carried out as it stands."""
+
+    method: str
+    route: str
+    path: str
+    who: SignedIn
+    body: dict[str, Any]
+
+    def send(self, content: Any, media_type: str | None = "application/json", **headers: str) -> httpx.Response:
+        given = {"Idempotency-Key": uuid4().hex, **headers}
+        if media_type is not None:
+            given["Content-Type"] = media_type
+        return self.who.http.request(self.method, self.path, content=content, headers=given)
+
+    def send_json(self, document: Any) -> httpx.Response:
+        return self.send(json.dumps(document))
+
+    def send_json_with_key(self, key: str) -> httpx.Response:
+        headers = [(b"Content-Type", b"application/json"), (b"Idempotency-Key", key.encode())]
+        return self.who.http.request(self.method, self.path, content=json.dumps(self.body), headers=headers)
+
+    def having(self, **changes: Any) -> "Write":
+        return replace(self, body={**self.body, **changes})
+
+    def spliced(self, value: bytes, name: bytes = b'"surplus"') -> bytes:
+        """The body with one more member, whose value is no JSON yet."""
+        return json.dumps(self.body).encode()[:-1] + (b", " if self.body else b"") + name + b": " + value + b"}"
+
+
+def make_world(stack: Stack) -> World:
+    coach, mentee, day = published_coach(stack), stack.user(), next_weekday()
+    session = book(mentee, coach, at(day, "10:00"))
+    assert session.status_code == 201, session.text
+    schedule = coach.get("/api/coaching/availability").json()["data"][0]
+    free = iso(at(day, "14:00"))
+    return World(
+        coach, stack.user("COACH"), mentee, stack.user("ADMIN"), schedule["id"], session.json()["data"]["id"], free
+    )
+
+
+def writes(world: World) -> dict[tuple[str, str], Write]:
+    """Every write route that reads JSON, by method and path, ready to succeed."""
+    roles = world.admin.get("/api/user/role", params={"userId": world.newcomer.user_id}).json()["data"]
+    booking = {
+        "coachId": world.coach.user_id,
+        "start": world.free_start,
+        "duration": 60,
+        "expectedPrice": PROFILE["hourlyRate"],
+        "note": "Pricing",
+    }
+    made = [
+        ("POST", "/api/coach/profile", world.newcomer, PROFILE),
+        ("PATCH", "/api/coach/profile", world.coach, {**PROFILE, "status": "PUBLISHED"}),
+        ("POST", "/api/coaching/availability", world.coach, {**SCHEDULE, "isDefault": False}),
+        ("PATCH", "/api/coaching/availability/{scheduleId}", world.coach, {**SCHEDULE, "name": "Other hours"}),
+        ("DELETE", "/api/coaching/availability/{scheduleId}", world.coach, {}),
+        ("POST", "/api/sessions", world.mentee, booking),
+        ("POST", "/api/sessions/{id}/cancel", world.mentee, {"reason": "A viewing came up"}),
+        ("PATCH", "/api/user", world.mentee, {"firstName": "Mia", "timezone": "Europe/London", "locale": "en-GB"}),
+        ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
+    ]
+    found = {}
+    for method, route, who, body in made:
+        path = world.path(route)
+        if method == "PATCH":
+            body = {**body, "version": who.get(path).json()["data"]["version"]}  # noqa: PLW2901
+        fitting = {name: value for name, value in body.items() if name != "permissions"}
+        found[method, route] = Write(method, route, path, who, fitting)
+    return found
+
+
+def clean(answer: httpx.Response, *statuses: int) -> httpx.Response:
+    """The answer, which has one of these statuses, is a problem if it is a refusal, and tells nothing of our inside."""
+    told = f"{answer.request.method} {answer.request.url!s:.200}: {answer.status_code} {answer.text[:400]}"
+    assert answer.status_code in statuses, told
+    assert not any(leak in answer.text for leak in _LEAKS if answer.status_code >= 400), told
+    assert answer.headers["X-Request-Id"], told
+    if answer.status_code >= 400:
+        assert answer.headers["Content-Type"] == "application/problem+json", told
+        assert answer.json()["status"] == answer.status_code, told
+    return answer
+
+
+def places(answer: httpx.Response) -> set[str]:
+    """Where a 422 says that something is wrong."""
+    return {error.get("pointer") or error["parameter"] for error in answer.json().get("errors", ())}
+
+
+def contents(stack: Stack) -> dict[str, Any]:
+    """How many rows every table holds, and a digest of them."""
+    stack.drain()
+    with stack.database() as database:
+        tables = database.execute(
+            """select format('%I.%I', schemaname, tablename) as name
+               from pg_tables where schemaname in ('public', 'private')"""
+        ).fetchall()
+        digest = "select count(*) as rows, md5(string_agg(t::text, ' ' order by t::text)) as digest from "
+        return {row["name"]: database.execute(f"{digest}{row['name']} t").fetchone() for row in tables}
+
+
+@contextlib.contextmanager
+def nothing_stored(stack: Stack, *, but: frozenset[str] | set[str] = frozenset()) -> Iterator[None]:
+    """Whatever the block sends leaves every table as it was, `but` those."""
+    before = contents(stack)
+    yield
+    after = contents(stack)
+    changed = sorted(name for name in after if after[name] != before[name] and name not in but)
+    assert not changed, f"changed: {changed}"
