@@ -45,13 +45,13 @@ class Bare:
         self._connection = http.client.HTTPConnection(urlsplit(info["supabaseUrl"]).netloc)
         self._headers = {
             "apikey": info["publishableKey"],
-            "authorization": f"Bearer {caller.token}",
             "content-type": "application/json",
             info["gate"]["header"]: info["gate"]["value"],
         }
+        self._token = {"authorization": f"Bearer {caller.token}"}
 
     def __call__(self, calls: list[Call], permission: str | None) -> None:
-        headers = self._headers | ({"x-coachline-permission": permission} if permission else {})
+        headers = self._headers | (self._token | {"x-coachline-permission": permission} if permission else {})
         for name, arguments in calls:
             self._connection.request("POST", f"/rest/v1/rpc/{name}", json.dumps(arguments), headers)
             response = self._connection.getresponse()

@@ -1,7 +1,4 @@
-"""What each function loads before its first request: a cold start pays for it, so nothing heavy comes unnoticed.
-
-The costs are CPU on the machine of docs/performance.md, alone: supabase 510 ms, boto3 340, stripe 250, postgrest 245.
-"""
+"""What each function loads before its first request: a cold start pays for it, so nothing heavy comes unnoticed."""
 
 import subprocess
 import sys
