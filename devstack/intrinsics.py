@@ -35,7 +35,7 @@ def _tag(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
+        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]  # the third kind of node
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 

@@ -42,7 +42,7 @@ SETTINGS = {
 def free_port() -> int:
     """A free loopback port below the range that outgoing connections take theirs from."""
     while True:
-        port = random.randint(20_000, 32_000)  # noqa: S311
+        port = random.randint(20_000, 32_000)  # noqa: S311 - no secret
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

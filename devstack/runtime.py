@@ -116,7 +116,7 @@ def _load(module: str, task_root: str) -> ModuleType:
     loaded.__file__ = path
     sys.modules[loaded.__name__] = loaded
     with open(path, "rb") as source:  # compiled anew: bytecode on disk misses a second edit within a second
-        exec(compile(source.read(), path, "exec", dont_inherit=True), loaded.__dict__)  # noqa: S102
+        exec(compile(source.read(), path, "exec", dont_inherit=True), loaded.__dict__)  # noqa: S102 - our own code
     return loaded
 
 

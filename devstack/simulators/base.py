@@ -156,7 +156,7 @@ class Webhooks:
             return
         delay = (fault.delay_ms if fault else 0) / 1000
         if fault and kind == "reorder":  # each of them is late by its own time
-            delay = random.Random(f"{fault.seed}/{fault.times}").random() * (delay or 1)  # noqa: S311
+            delay = random.Random(f"{fault.seed}/{fault.times}").random() * (delay or 1)  # noqa: S311 - no secret
         for copy in range(2 if kind == "duplicate" else 1):
             row: Row = {"id": f"{message_id}/{copy}", "message": message_id, "body": body.decode(), "attempt": 0}
             row["due"] = time.time() + self._schedule[0] + delay
