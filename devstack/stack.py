@@ -33,6 +33,7 @@ from devstack.triggers import Triggers
 from devstack.workers import Workers
 
 HOST = "127.0.0.1"
+LOCAL_NAMES = (HOST, "localhost")
 logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # requests that are no HTTP: answered, not worth a trace
 PREWARMED = ("clerk", "clerk_events", "outbox_relay")  # what a new user waits for
 SERVICE_SECRET = "coachline/local/service"  # noqa: S105 - its name
@@ -173,6 +174,8 @@ class Stack:
         elif self._gateway and (self._ready or inside):
             own = path.startswith("/_dev/") or start_page.wanted(request)
             serve = handler if own else self._gateway.handle
+        if serve is handler and not _is_local(request):
+            return _message(421, "The local stack shows its own pages as 127.0.0.1 or localhost only.")
         try:
             return await serve(request) if serve else _message(503, "Service Unavailable")
         except web.HTTPException:
@@ -276,6 +279,11 @@ async def _step(name: str) -> AsyncIterator[None]:
 
 async def _without_server(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall("Server", None)
+
+
+def _is_local(request: web.Request) -> bool:
+    """A page elsewhere whose name was pointed at this machine (DNS rebinding) must not read keys and sign-ins."""
+    return request.host.rpartition(":")[0] in LOCAL_NAMES or request.host in LOCAL_NAMES
 
 
 def _message(status: int, text: str) -> web.Response:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import ROOT, Stack, running_stack
+from tests.support.stack import ROOT, Stack, on_test_server, running_stack
 
-_SERVER_URL = "COACHLINE_TEST_SERVER"
+_SERVER_URL = "COACHLINE_TEST_SERVER"  # as tests.support.stack.on_test_server reads it
 _server: subprocess.Popen[str] | None = None
 _directory: tempfile.TemporaryDirectory[str] | None = None
 
@@ -59,14 +59,8 @@ def _wants_stack(config: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Stack]:
     """This worker's stack, without demo data."""
-    environment = {
-        "DEVSTACK_POSTGRES_URL": os.environ[_SERVER_URL],
-        "DEVSTACK_DATABASE": f"coachline_{worker_id}",
-        "DEVSTACK_TEMPLATE": "coachline_template",
-        "DEVSTACK_DEMO_DATA": "0",
-    }
     directory = tmp_path_factory.mktemp("stack")
-    with running_stack(directory, environment) as stack:
+    with running_stack(directory, on_test_server(f"coachline_{worker_id}")) as stack:
         yield stack
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from coachline.auth import LEEWAY_SECONDS
 from tests.integration.devstack.crashes import processes
 from tests.security.test_tokens import both_doors
-from tests.support.stack import SignedIn, Stack, running_stack, wait_until
+from tests.support.stack import SignedIn, Stack, on_test_server, running_stack, wait_until
 from tests.support.story import at, book, next_weekday, published_coach, slots
 
 KEY_SET = "GET /.well-known/jwks.json"
@@ -30,14 +30,11 @@ MANY = 1000
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    environment = {
-        "DEVSTACK_POSTGRES_URL": os.environ["COACHLINE_TEST_SERVER"],
-        "DEVSTACK_DATABASE": f"minute_{uuid4().hex[:8]}",
-        "DEVSTACK_TEMPLATE": "coachline_template",
-        "DEVSTACK_DEMO_DATA": "0",
-        "DEVSTACK_TOKEN_SECONDS": "60",
-        "DEVSTACK_CONCURRENCY": "1",  # one execution environment per function: one cache of keys
-    }
+    environment = on_test_server(
+        f"minute_{uuid4().hex[:8]}",
+        DEVSTACK_TOKEN_SECONDS="60",
+        DEVSTACK_CONCURRENCY="1",  # one execution environment per function: one cache of keys
+    )
     with running_stack(tmp_path_factory.mktemp("minute"), environment) as stack:
         yield stack
 

@@ -116,6 +116,17 @@ class Stack:
             yield connection
 
 
+def on_test_server(database: str, **more: str) -> dict[str, str]:
+    """The environment of a stack whose database, made from the template, is on the run's own Postgres server."""
+    return {
+        "DEVSTACK_POSTGRES_URL": os.environ["COACHLINE_TEST_SERVER"],
+        "DEVSTACK_DATABASE": database,
+        "DEVSTACK_TEMPLATE": "coachline_template",
+        "DEVSTACK_DEMO_DATA": "0",
+        **more,
+    }
+
+
 def launched(directory: Path, environment: dict[str, str], *, port: int | None = None) -> Stack:
     """Start a stack in `directory` and wait until it is ready; its console is stack.log in there."""
     port = port or free_port()

@@ -9,8 +9,6 @@ from aws_lambda_powertools.event_handler import Response
 from coachline.api import allowed_methods, create_app, entrypoint, no_content
 from coachline.problems import MethodNotAllowed, NotFound
 
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-
 app = create_app()
 
 
@@ -20,8 +18,8 @@ def routes() -> list[tuple[str, str]]:
     return [tuple(route) for route in json.loads(Path(__file__).with_name("routes.json").read_text())]
 
 
-@app.route(".*", method=METHODS, include_in_schema=False)
-def refuse() -> Response[None]:
+@app.not_found  # which any method comes to, whatever its name
+def refuse(_: Exception) -> Response[None]:
     event = app.current_event
     if event.http_method == "OPTIONS":
         return no_content()

@@ -83,3 +83,14 @@ def test_only_looking_is_the_page_s_business(stack: Stack) -> None:
     """The template has no route at /, so everything else there is answered as the deployed API answers it."""
     answer = stack.http.post("/", json={})
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/", "/_dev/info", "/_sim/clerk/.well-known/jwks.json"])
+def test_a_foreign_name_for_this_machine_shows_no_keys_and_sign_ins(stack: Stack, path: str) -> None:
+    port = stack.base_url.rpartition(":")[2]
+    for name, status in (
+        ("rebound.example.com", 421),
+        (f"rebound.example.com:{port}", 421),
+        (f"localhost:{port}", 200),
+    ):
+        assert stack.http.get(path, headers={"Host": name}).status_code == status, name

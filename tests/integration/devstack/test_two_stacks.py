@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,19 +14,13 @@ import pytest
 
 from tests.integration.devstack.crashes import Attempt, People, processes, send
 from tests.integration.scheduling.test_races import live_overlaps
-from tests.support.stack import Stack, launched, stopped, wait_until
+from tests.support.stack import Stack, launched, on_test_server, stopped, wait_until
 from tests.support.story import next_weekday
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    environment = {
-        "DEVSTACK_POSTGRES_URL": os.environ["COACHLINE_TEST_SERVER"],
-        "DEVSTACK_DATABASE": f"other_{uuid4().hex[:8]}",
-        "DEVSTACK_TEMPLATE": "coachline_template",
-        "DEVSTACK_DEMO_DATA": "0",
-    }
-    other = launched(tmp_path_factory.mktemp("other"), environment)
+    other = launched(tmp_path_factory.mktemp("other"), on_test_server(f"other_{uuid4().hex[:8]}"))
     yield other
     if other.process and other.process.poll() is None:
         stopped(other)

@@ -35,6 +35,7 @@ def test_an_unknown_route_is_not_found(stack: Stack, path: str) -> None:
     [
         ("DELETE", "/api/sessions", "GET, POST"),
         ("PUT", "/api/coaching/availability/0f08551d-9a54-47e4-b942-7a387eda5385", "DELETE, GET, PATCH"),
+        ("PROPFIND", "/api/sessions", "GET, POST"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(stack: Stack, method: str, path: str, allowed: str) -> None:
