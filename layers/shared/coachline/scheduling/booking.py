@@ -181,6 +181,7 @@ def _diary(context: dict[str, Any], minutes: int) -> dict[str, Any]:
     instant = datetime.fromisoformat
     return {
         "schedules": [_for_length(Schedule.model_validate(row), minutes) for row in context["schedules"]],
+        "busy": [(instant(start), instant(end)) for start, end in context["busy"]],
         "blocked": [(instant(start), instant(end)) for start, end in context["blocked"]],
         "session_starts": [instant(start) for start in context["session_starts"]],
     }

@@ -40,6 +40,7 @@ begin
                 where s.coach_id = coach.user_id and s.blocked && tstzrange(from_at - interval '3 hours', to_at + interval '7 hours')
                   and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
                   and (s.status <> 'PENDING_PAYMENT' or s.hold_expires_at > moment)),
+    'busy', private.busy_json(coach.user_id, from_at - interval '3 hours', to_at + interval '7 hours'),
     -- The daily cap counts whole local dates: a day and a half on either side covers every zone.
     'session_starts', (select coalesce(jsonb_agg(s.starts_at order by s.starts_at), '[]')
                 from public.session s
