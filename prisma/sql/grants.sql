@@ -9,6 +9,8 @@ grant usage on schema private to anon, authenticated, service_role;
 -- Tables: signed-in callers may read, row by row as policies/ says. Columns are named where some are nobody's business but the API's.
 grant select (id, email, email_verified, first_name, last_name, timezone, locale, status, version, created_at, updated_at)
   on public.user_account to authenticated;
+grant select on public.member_profile to authenticated;
+grant select (id, user_id, version, field, old_value, new_value, actor_id, changed_at) on public.member_change to authenticated;
 grant select on public.user_role, public.coach_profile, public.coach_rate, public.availability_schedule to authenticated;
 grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, coach_timezone, mentee_timezone, rate_amount, price_amount,
               currency, note, hold_expires_at, cancelled_at, cancelled_by, cancellation_reason, version, created_at, updated_at)
@@ -28,6 +30,7 @@ grant execute on function
 
 grant execute on function
   public.ensure_user(), public.get_me(), public.update_me(jsonb, integer),
+  public.get_member(uuid), public.save_member(uuid, jsonb, integer, text[]),
   public.get_user_roles(uuid), public.set_user_roles(uuid, text[], text, integer),
   public.get_coach_profile(), public.create_coach_profile(jsonb), public.update_coach_profile(jsonb, integer),
   public.list_schedules(uuid, timestamptz, uuid, integer), public.get_schedule(uuid), public.create_schedule(jsonb),

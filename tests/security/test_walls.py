@@ -20,13 +20,17 @@ TABLES = {
     "availability_schedule": "coach",
     "coach_profile": "coach",
     "coach_rate": "coach",
+    "member_change": "self",
+    "member_profile": "self",
     "session": "participants",
     "session_transition": "participants",
     "user_account": "self",
     "user_role": "self",
 }
+KEYED_BY_USER = {"coach_profile", "member_change", "member_profile", "user_role"}
 HIDDEN_COLUMNS = {
     "user_account": {"clerk_id", "clerk_updated_at", "deleted_at"},
+    "member_change": {"database_role", "impersonator", "reason", "request_id"},
     "session": {"blocked", "buffer_before", "buffer_after", "fee_amount", "fee_bps"},
 }
 PUBLIC_FUNCTIONS = {"list_coaches", "get_coach"}
@@ -55,9 +59,11 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(stack: Stack) -> Story:
-    coach, mentee = published_coach(stack), stack.user()
+    coach, mentee, stranger = published_coach(stack), stack.user(), stack.user()
     assert book(mentee, coach, at(next_weekday(), "10:00")).status_code == 201
-    return Story(coach, mentee, stack.user(), published_coach(stack), stack.user("ADMIN"))
+    for member in (mentee, stranger):
+        assert member.put("/api/user/member", {"companyName": "Harbor Street", "version": 0}).status_code == 200
+    return Story(coach, mentee, stranger, published_coach(stack), stack.user("ADMIN"))
 
 
 def client(stack: Stack, token: str | None = None, *, gate: bool, key: str = "publishableKey") -> Client:
@@ -130,7 +136,7 @@ def test_without_the_gate_everything_is_refused_to_everyone(stack: Stack, story:
 def test_behind_the_gate_a_table_shows_a_caller_his_own_rows_alone(stack: Stack, story: Story, table: str) -> None:
     def ids(who: SignedIn) -> set[str]:
         key = {"user_account": "id", "session": "coach_id", "session_transition": "session_id", "user_role": "user_id"}
-        column = key.get(table, "user_id" if table == "coach_profile" else "coach_id")
+        column = key.get(table, "user_id" if table in KEYED_BY_USER else "coach_id")
         rows: list[Any] = client(stack, who.token, gate=True).table(table).select(column).execute().data
         return {str(row[column]) for row in rows}
 
@@ -159,13 +165,7 @@ def test_nobody_writes_a_table_not_even_the_service(stack: Stack, story: Story, 
         client(stack, gate=True),
         client(stack, gate=True, key="secretKey"),
     ]
-    column = (
-        "session_id"
-        if table == "session_transition"
-        else "user_id"
-        if table in {"user_role", "coach_profile"}
-        else "id"
-    )
+    column = "session_id" if table == "session_transition" else "user_id" if table in KEYED_BY_USER else "id"
     nobody = "00000000-0000-0000-0000-000000000000"
     for caller in callers:
         for call in (

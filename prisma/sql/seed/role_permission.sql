@@ -4,6 +4,8 @@ insert into private.role_permission (role, permission)
 select r.role::public.role_name, p.permission from (values
   ('user:read', '{MENTEE,COACH,ADMIN}'::text[]),
   ('user:update', '{MENTEE,COACH,ADMIN}'),
+  ('member:read', '{MENTEE,COACH,ADMIN}'),
+  ('member:update', '{MENTEE,COACH,ADMIN}'),
   ('role:read', '{MENTEE,COACH,ADMIN}'),
   ('role:manage', '{ADMIN}'),
   ('coach_profile:read', '{COACH}'),
