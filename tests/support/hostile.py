@@ -101,6 +101,12 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("POST", "/api/sessions", world.mentee, booking),
         ("POST", "/api/sessions/{id}/cancel", world.mentee, {"reason": "A viewing came up"}),
         ("PATCH", "/api/user", world.mentee, {"firstName": "Mia", "timezone": "Europe/London", "locale": "en-GB"}),
+        (
+            "PUT",
+            "/api/user/member",
+            world.mentee,
+            {"companyName": "Harbor Street", "designations": ["CRS"], "version": 0},
+        ),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]
     found = {}
