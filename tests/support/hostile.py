@@ -105,7 +105,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
             "PUT",
             "/api/user/member",
             world.mentee,
-            {"companyName": "Harbor Street", "designations": ["CRS"], "version": 0},
+            {"companyName": "Harbor", "designations": ["CRS"], "version": 0},
         ),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]

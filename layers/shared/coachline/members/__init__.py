@@ -1,1 +1,1 @@
-"""Member data after RESO's Data Dictionary: the rule table and all that is read from it, history, duplicates, report."""
+"""Member data after RESO's Data Dictionary: the rule table and all that reads it, history, duplicates, report."""
