@@ -69,7 +69,7 @@ bench-cold: install .aws-sam/.runnable .venv-bench/.stamp  ## Time cold starts, 
 bench-warm: install .aws-sam/.runnable  ## Time five routes, beside the bare database call of each; memory, size of the layer
 	@$(RUN) -m tests.bench.bench_warm
 
-.PHONY: check lint types validate build openapi openapi-check format
+.PHONY: check lint types validate build openapi openapi-check roles format
 check: lint types validate openapi-check test-template  ## Style, types, template, build, OpenAPI
 
 lint: .venv/.stamp
@@ -93,6 +93,9 @@ openapi: .venv/.stamp  ## Write docs/openapi.json from the functions
 
 openapi-check: .venv/.stamp
 	@$(STEP) 'docs/openapi.json valid, current' $(RUN) scripts/openapi.py --check
+
+roles: .venv/.stamp  ## Write the table of who may call what into docs/roles.md
+	@$(RUN) scripts/roles_docs.py
 
 format: .venv/.stamp  ## Put the code into shape
 	@.venv/bin/ruff check -q --fix .; .venv/bin/ruff format -q .
