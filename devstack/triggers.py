@@ -20,6 +20,7 @@ from devstack.template import EventSource, Schedule, Template
 from devstack.workers import DEFAULT_CONCURRENCY, Result, Workers
 
 RELAY = "outbox_relay"
+SWEEP = "inbox_sweep"
 LOCAL_SECONDS = {RELAY: 1.0}  # schedules that would make a developer wait
 LONG_POLL_SECONDS = 20
 DRAIN_SECONDS = 120
@@ -37,7 +38,8 @@ class Triggers:
         self._say = say
         self._tasks: set[asyncio.Task[None]] = set()
         self._jobs: dict[str, asyncio.Lock] = {schedule.function: asyncio.Lock() for schedule in template.schedules}
-        self._jobs.setdefault(RELAY, asyncio.Lock())
+        for job in (RELAY, SWEEP):
+            self._jobs.setdefault(job, asyncio.Lock())
         self._waiting: dict[tuple[str, str], str] = {}  # failed messages: queue, message id → receipt handle
         self._busy = 0
         self._processed = 0
@@ -77,10 +79,14 @@ class Triggers:
                     results = [await deliver() for deliver in self.deliver]
                     self._processed += sum(delivered for delivered, _ in results)
                     relayed = await self._run_job(RELAY, self._scheduled_event("drain"))
-                    self._processed += _published(relayed)
+                    self._processed += _count(relayed, "published")
+                    swept = await self._run_job(SWEEP, self._scheduled_event("drain"))
+                    self._processed += _count(swept, "enqueued")
                     await self._idle()
                     if self._processed == before:
-                        failed = sum(undelivered for _, undelivered in results) + bool(relayed.error)
+                        failed = (
+                            sum(undelivered for _, undelivered in results) + bool(relayed.error) + bool(swept.error)
+                        )
                         break
             finally:
                 self._draining = 0
@@ -218,9 +224,10 @@ def _record(queue: str, message: Message) -> dict[str, Any]:
     }
 
 
-def _published(relayed: Result) -> int:
-    report = None if relayed.error else relayed.value()
-    return int(report.get("published", 0)) if isinstance(report, dict) else 0
+def _count(ran: Result, name: str) -> int:
+    """A count that a job answered."""
+    report = None if ran.error else ran.value()
+    return int(report.get(name, 0)) if isinstance(report, dict) else 0
 
 
 def _failed_ids(result: Result, ids: set[str], partial: bool) -> set[str]:

@@ -42,6 +42,10 @@ grant execute on function
   to authenticated;
 
 grant execute on function
+  public.list_webhook_events(text, text, text, timestamptz, uuid, integer), public.get_webhook_event(uuid), public.replay_webhook_event(uuid)
+  to authenticated;
+
+grant execute on function
   public.record_webhook_event(text, text, text, jsonb), public.claim_webhook_event(uuid, integer),
   public.fail_webhook_event(uuid, text, boolean), public.sweep_webhook_events(integer, integer),
   public.apply_clerk_user(uuid, text, text, boolean, text, text, timestamptz), public.delete_clerk_user(uuid, text),

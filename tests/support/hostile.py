@@ -17,6 +17,12 @@ OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].item
 WRITE_ROUTES = [(method, path) for method, path in OPERATIONS if method != "GET"]
 SIGNED_ROUTES = [("POST", "/webhooks/clerk")]
 
+
+def has_fields(method: str, path: str) -> bool:
+    """Whether a route reads a body."""
+    return "requestBody" in DOCUMENT["paths"][path][method.lower()]
+
+
 _LEAKS = ("Traceback", 'File "', "site-packages", "psycopg", "pydantic", "PGRST", "SQLSTATE", "constraint")
 
 
@@ -31,9 +37,11 @@ class World:
     schedule_id: str
     session_id: str
     free_start: str
+    webhook_event_id: str
 
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
+        template = template.replace("webhook-events/{id}", f"webhook-events/{self.webhook_event_id}")
         known = {"{coachId}": self.coach.user_id, "{scheduleId}": self.schedule_id, "{id}": self.session_id}
         for name, value in known.items():
             template = template.replace(name, value)
@@ -77,9 +85,15 @@ def make_world(stack: Stack) -> World:
     assert session.status_code == 201, session.text
     schedule = coach.get("/api/coaching/availability").json()["data"][0]
     free = iso(at(day, "14:00"))
-    return World(
-        coach, stack.user("COACH"), mentee, stack.user("ADMIN"), schedule["id"], session.json()["data"]["id"], free
-    )
+    with stack.database() as database:
+        event = database.execute(
+            """insert into private.webhook_event (provider, external_id, type, payload, handled_at)
+               values ('clerk', 'msg_' || gen_random_uuid(), 'user.created', '{}', now()) returning id"""
+        ).fetchone()
+    assert event is not None
+    session_id, event_id = session.json()["data"]["id"], str(event["id"])
+    newcomer, admin = stack.user("COACH"), stack.user("ADMIN")
+    return World(coach, newcomer, mentee, admin, schedule["id"], session_id, free, event_id)
 
 
 def writes(world: World) -> dict[tuple[str, str], Write]:
@@ -100,6 +114,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("DELETE", "/api/coaching/availability/{scheduleId}", world.coach, {}),
         ("POST", "/api/sessions", world.mentee, booking),
         ("POST", "/api/sessions/{id}/cancel", world.mentee, {"reason": "A viewing came up"}),
+        ("POST", "/api/admin/webhook-events/{id}/replay", world.admin, {}),
         ("PATCH", "/api/user", world.mentee, {"firstName": "Mia", "timezone": "Europe/London", "locale": "en-GB"}),
         (
             "PUT",

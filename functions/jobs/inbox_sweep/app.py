@@ -1,4 +1,4 @@
-"""Every five minutes: enqueue again the webhook events that were stored and never handled."""
+"""Every minute: enqueue again the webhook events that were stored and never handled, and those that are replayed."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from coachline.settings import service_settings
 
 
 def run(now: datetime) -> dict[str, int]:  # noqa: ARG001 - events age by the real clock
-    return {"enqueued": inbox.sweep(as_service(), {"clerk": service_settings().clerk_events_queue_url})}
+    return {"enqueued": inbox.sweep(as_service(), service_settings().event_queue_urls)}
 
 
 lambda_handler = scheduled_job(run)

@@ -204,6 +204,11 @@ def created(model: T, location: str) -> Response[Data[T]]:
     return Response(201, "application/json", {"data": model}, {"Location": location})  # type: ignore[arg-type]
 
 
+def accepted(model: T) -> Response[Data[T]]:
+    """202 with the resource as it is while the rest is still to come."""
+    return Response(202, "application/json", {"data": model})  # type: ignore[arg-type]
+
+
 def no_content() -> Response[None]:
     """204, without a body."""
     return Response(204)

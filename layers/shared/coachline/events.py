@@ -3,9 +3,11 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from coachline import clock
 from coachline.logs import logger
@@ -14,14 +16,20 @@ LambdaHandler = Callable[[dict[str, Any], Any], Any]
 
 # SQS hides a message for 12 hours at most, counted from when it was received.
 LONGEST_DELAY_SECONDS = 11 * 3600
+# After a failure that nobody foresaw; doubled each time, so that six tries take a quarter of an hour.
+FAILURE_SECONDS = 30
 
 
 class RetryLater(Exception):  # noqa: N818 - says what to do, as PermanentFailure says what is
-    """The message cannot be handled yet: try again in `seconds`, and in twice as many each further time."""
+    """The message cannot be handled yet: try again in `seconds`, and in twice as many each further time.
 
-    def __init__(self, seconds: int, reason: str = "") -> None:
+    `exact` when somebody else named the time, as a provider does with Retry-After: then it does not grow.
+    """
+
+    def __init__(self, seconds: int, reason: str = "", *, exact: bool = False) -> None:
         super().__init__(reason or f"retry in {seconds} s")
         self.seconds = seconds
+        self.exact = exact
 
 
 class PermanentFailure(Exception):  # noqa: N818
@@ -39,6 +47,29 @@ def queue_consumer(handler: Callable[[dict[str, Any]], None]) -> LambdaHandler:
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     return lambda_handler
+
+
+@dataclass(frozen=True)
+class DomainEvent:
+    """What the outbox published: `id` stays the same however often it comes, `payload` is what was emitted."""
+
+    id: str
+    type: str
+    occurred_at: datetime
+    payload: Mapping[str, Any]
+
+
+def bus_consumer(handler: Callable[[DomainEvent], None]) -> LambdaHandler:
+    """An SQS consumer of events that a rule of the bus put on its queue.
+
+    Events come more than once and in any order. So the database function that has the effect begins with
+    `if private.seen_event('<consumer>', event_id) then …`, which keeps the id in the effect's own transaction.
+    """
+
+    def handle(message: dict[str, Any]) -> None:
+        handler(_domain_event(message))
+
+    return queue_consumer(handle)
 
 
 def scheduled_job(handler: Callable[[datetime], Mapping[str, Any] | None]) -> LambdaHandler:
@@ -64,16 +95,30 @@ def _handled(record: Mapping[str, Any], handler: Callable[[dict[str, Any]], None
         except PermanentFailure as failure:
             logger.exception("message.refused", reason=str(failure))
         except RetryLater as later:
-            delay = min(later.seconds * 2 ** (received - 1), LONGEST_DELAY_SECONDS)
+            delay = _delay(later.seconds, 1 if later.exact else received)
             logger.warning("message.postponed", seconds=delay, reason=str(later))
             _hide(record, delay)
             return False
         except Exception:  # noqa: BLE001 - one bad message must not take the rest of its batch along
             logger.exception("message.failed")
+            _hide(record, _delay(FAILURE_SECONDS, received))
             return False
         else:
             logger.info("message.handled", ms=_since(started))
         return True
+
+
+def _delay(seconds: int, received: int) -> int:
+    return int(min(seconds * 2 ** min(received - 1, 16), LONGEST_DELAY_SECONDS))
+
+
+def _domain_event(message: Mapping[str, Any]) -> DomainEvent:
+    try:
+        detail = dict(message["detail"])
+        event_id, occurred_at = str(UUID(detail.pop("eventId"))), datetime.fromisoformat(detail.pop("occurredAt"))
+        return DomainEvent(event_id, message["detail-type"], occurred_at, detail)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PermanentFailure("the message is not an event of the outbox") from error
 
 
 def _body(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,8 +134,8 @@ def _body(record: Mapping[str, Any]) -> dict[str, Any]:
 def _hide(record: Mapping[str, Any], seconds: int) -> None:
     """Keep a message out of sight; when that fails, the queue's own timeout decides when it comes back."""
     _, _, _, _, account, queue = record["eventSourceARN"].split(":")
-    client = _sqs()
     try:
+        client = _sqs()
         client.change_message_visibility(
             QueueUrl=f"{client.meta.endpoint_url.rstrip('/')}/{account}/{queue}",
             ReceiptHandle=record["receiptHandle"],

@@ -1,10 +1,14 @@
 """The service's secrets: one JSON document in Secrets Manager, read once per execution environment."""
 
 import json
+import time
 from dataclasses import dataclass
 from functools import cache
 
 from coachline.settings import service_settings
+
+RENEWAL_SECONDS = 60
+_read_at: list[float] = []  # by the monotonic clock: when the secrets were last read
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,6 +26,7 @@ def load() -> Secrets:
 
     answer = boto3.client("secretsmanager").get_secret_value(SecretId=service_settings().secrets_id)
     document = json.loads(answer["SecretString"])
+    _read_at[:] = [time.monotonic()]
     return Secrets(
         supabase_secret_key=document["supabaseSecretKey"],
         clerk_webhook_secrets=tuple(document.get("clerkWebhookSecrets", ())),
@@ -32,3 +37,9 @@ def refresh() -> Secrets:
     """Read again, because the ones we hold were rejected: they may have been rotated."""
     load.cache_clear()
     return load()
+
+
+def renewed() -> Secrets | None:
+    """The secrets read again, because something was rejected that they should fit; None when they are fresh enough."""
+    fresh = _read_at and time.monotonic() - _read_at[0] < RENEWAL_SECONDS
+    return None if fresh else refresh()

@@ -1,8 +1,11 @@
 """What the environment says, read once and only when asked for: importing this module reads nothing."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+
+WEBHOOK_PROVIDERS = ("clerk", "stripe", "zoom", "calendly")
 
 
 def _names(value: str) -> tuple[str, ...]:
@@ -25,10 +28,13 @@ class ApiSettings:
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """What webhooks, consumers and jobs know besides; an attribute is empty where the function has no such resource."""
+    """What webhooks, consumers and jobs know besides; an attribute is empty where the function has no such resource.
+
+    `event_queue_urls` maps a provider to the queue of its webhook's events, `CLERK_EVENTS_QUEUE_URL` and so on.
+    """
 
     secrets_id: str
-    clerk_events_queue_url: str
+    event_queue_urls: Mapping[str, str]
     event_bus_name: str
 
 
@@ -55,6 +61,8 @@ def service_settings() -> ServiceSettings:
     env = os.environ
     return ServiceSettings(
         secrets_id=env["SECRETS_ID"],
-        clerk_events_queue_url=env.get("CLERK_EVENTS_QUEUE_URL", ""),
+        event_queue_urls={
+            name: env[variable] for name in WEBHOOK_PROVIDERS if (variable := f"{name.upper()}_EVENTS_QUEUE_URL") in env
+        },
         event_bus_name=env.get("EVENT_BUS_NAME", ""),
     )

@@ -13,14 +13,18 @@ SVIX_TOLERANCE_SECONDS = 5 * 60
 
 
 class SignatureInvalid(Problem):
-    """401: unsigned, signed with another secret, changed on the way, or too old to be told from a replay."""
+    """401: unsigned, signed with another secret, changed on the way, or too old to be told from a replay.
+
+    `reason` is for our log alone: incomplete, stale or mismatch.
+    """
 
     status = 401
     code = "signature_invalid"
     default_detail = "The signature does not fit this request."
 
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": "Signature"})
+    def __init__(self, reason: str = "mismatch") -> None:
+        super().__init__(headers={"WWW-Authenticate": "Signature"})
+        self.reason = reason
 
 
 def raw_body(event: Mapping[str, Any]) -> bytes:
@@ -43,8 +47,10 @@ def verify_svix(headers: Mapping[str, str], raw: bytes, secrets: Sequence[str], 
     keys = [_svix_key(secret) for secret in secrets if secret]
     if not keys:
         raise NotFound
-    if not (message_id and within_tolerance(timestamp, now, SVIX_TOLERANCE_SECONDS)):
-        raise SignatureInvalid
+    if not (message_id and timestamp):
+        raise SignatureInvalid("incomplete")
+    if not within_tolerance(timestamp, now, SVIX_TOLERANCE_SECONDS):
+        raise SignatureInvalid("stale")
     signed = f"{message_id}.{timestamp}.".encode() + raw
     expected = [base64.b64encode(hmac.digest(key, signed, hashlib.sha256)) for key in keys]
     received = [

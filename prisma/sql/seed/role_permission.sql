@@ -8,6 +8,8 @@ select r.role::public.role_name, p.permission from (values
   ('member:update', '{MENTEE,COACH,ADMIN}'),
   ('role:read', '{MENTEE,COACH,ADMIN}'),
   ('role:manage', '{ADMIN}'),
+  ('webhook_event:read', '{ADMIN}'),
+  ('webhook_event:replay', '{ADMIN}'),
   ('coach_profile:read', '{COACH}'),
   ('coach_profile:manage', '{COACH}'),
   ('availability:read', '{COACH,ADMIN}'),

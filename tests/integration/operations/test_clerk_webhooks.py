@@ -159,7 +159,42 @@ def test_a_payload_that_can_never_be_applied_is_kept_as_failed_and_does_not_bloc
         stored = database.execute("select * from private.webhook_event where external_id = %s", [message_id]).fetchone()
     assert stored is not None
     assert stored["failed_at"] is not None
-    assert "data.id" in stored["last_error"]
+    assert "#/id missing" in stored["last_error"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"updated_at": 1e300},
+        {"updated_at": 99_999_999_999_999},  # the year 5138
+        {"updated_at": "yesterday"},
+        {"updated_at": None},
+        {"first_name": ["Jordan"]},
+        {"email_addresses": ["jordan@example.com"]},
+        {"email_addresses": {"id": "idn_1"}},
+        {"email": "x" * 400},
+        {"id": "u" * 300},
+    ],
+    ids=lambda change: " ".join(map(str, change)),
+)
+def test_impossible_values_fail_at_once_and_for_good(stack: Stack, change: dict[str, Any]) -> None:
+    message_id = f"msg_{uuid4().hex}"
+    given = {"id": f"user_{uuid4().hex}", **change}
+    assert deliver(stack, event("user.created", given.pop("id"), **given), message_id=message_id).status_code == 204
+
+    def outcome() -> dict[str, Any] | None:
+        with stack.database() as database:
+            return database.execute(
+                """select * from private.webhook_event
+                   where external_id = %s and (failed_at is not null or handled_at is not null)""",
+                [message_id],
+            ).fetchone()
+
+    settled = wait_until(outcome, what="an outcome")
+    if change == {"updated_at": 99_999_999_999_999}:
+        assert settled["handled_at"] is not None  # far away, and possible
+    else:
+        assert (settled["failed_at"] is not None, settled["attempts"]) == (True, 1)
 
 
 def test_what_was_stored_and_never_queued_is_swept_up(stack: Stack) -> None:

@@ -30,7 +30,7 @@ def sqs_event(*bodies: Any, received: int = 1) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def sqs(monkeypatch: pytest.MonkeyPatch) -> Mock:
     client = Mock()
     client.meta.endpoint_url = "http://127.0.0.1:5000"
@@ -66,6 +66,17 @@ def test_only_the_message_that_failed_comes_back(logged: Logged) -> None:
     assert consume(handler, sqs_event({"eventId": "a"}, {"eventId": "b"}, {"eventId": "c"})) == ["message-1"]
     (failure,) = [entry for entry in logged() if entry["level"] == "ERROR"]
     assert (failure["message"], failure["message_id"], failure["received"]) == ("message.failed", "message-1", 1)
+
+
+@pytest.mark.parametrize(("received", "seconds"), [(1, 30), (2, 60), (5, 480)])
+def test_a_message_that_failed_waits_longer_each_time(sqs: Mock, received: int, seconds: int) -> None:
+    assert consume(failing_with(KeyError("x")), sqs_event({}, received=received)) == ["message-0"]
+    assert sqs.change_message_visibility.call_args.kwargs["VisibilityTimeout"] == seconds
+
+
+def test_a_wait_that_somebody_named_does_not_grow(sqs: Mock) -> None:
+    consume(failing_with(RetryLater(90, exact=True)), sqs_event({}, received=5))
+    assert sqs.change_message_visibility.call_args.kwargs["VisibilityTimeout"] == 90
 
 
 def test_a_whole_failing_batch_does_not_fail_the_function() -> None:

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from coachline.database import Database
 from coachline.events import PermanentFailure, RetryLater
-from coachline.problems import Problem, Unavailable
+from coachline.problems import BadRequest, Problem, Unavailable, Unprocessable, pointer
 
 LEASE_SECONDS = 60
+_IMPOSSIBLE = frozenset({BadRequest.status, Unprocessable.status})  # a value that Postgres has no place for
 
 Apply = Callable[[Database, str, str, Mapping[str, Any]], None]
 
@@ -36,29 +39,47 @@ def enqueue(queue_url: str, event_id: str) -> None:
 def process(database: Database, message: Mapping[str, Any], apply: Apply) -> None:
     """Claim the event of a queue message and apply it; a second message for it finds it done.
 
-    Raises RetryLater when another worker holds the event or the database is away. An event that can never be applied is
-    stored as failed, and the message is done.
+    What the event itself makes impossible is stored as failed at once, and the message is done (PermanentFailure): a
+    shape that `apply` or its model refuses, a value that the database refuses. Everything else is tried again, and
+    stored as failed after six attempts. RetryLater when another worker holds the event.
     """
     event_id = message["eventId"]
     claim = database.write("claim_webhook_event", event_id=event_id, lease_seconds=LEASE_SECONDS)
-    if claim["state"] == "leased":
-        raise RetryLater(LEASE_SECONDS)
-    if claim["state"] != "claimed":
-        return
-    try:
-        apply(database, event_id, claim["type"], claim["payload"])
-    except PermanentFailure as failure:
-        database.write("fail_webhook_event", event_id=event_id, error=str(failure), permanent=True)
-        raise
-    except Unavailable:
-        raise
-    except Problem as problem:
-        database.write("fail_webhook_event", event_id=event_id, error=str(problem), permanent=False)
-        raise
+    match claim["state"]:
+        case "leased":
+            raise RetryLater(LEASE_SECONDS, exact=True)
+        case "exhausted":
+            raise PermanentFailure(f"event {event_id} was tried often enough")
+        case "claimed":
+            try:
+                apply(database, event_id, claim["type"], claim["payload"])
+            except Unavailable:
+                raise  # and the lease runs out: what could give it back is away
+            except Exception as error:
+                reason, permanent = _judged(error)
+                database.write("fail_webhook_event", event_id=event_id, error=reason, permanent=permanent)
+                if permanent:
+                    raise PermanentFailure(reason) from None
+                raise
+
+
+def _judged(error: Exception) -> tuple[str, bool]:
+    """Why an event could not be applied, in words that may be kept, and whether it never can be."""
+    match error:
+        case PermanentFailure():
+            return str(error), True
+        case ValidationError():
+            places = (pointer(found["loc"]) + " " + found["type"] for found in error.errors(include_input=False))
+            return f"The event does not have the shape of its kind: {', '.join(places)}", True
+        case Problem():
+            return str(error), error.status in _IMPOSSIBLE
+        case RetryLater():
+            return str(error), False
+    return type(error).__name__, False  # its own text may quote what somebody sent
 
 
 def sweep(database: Database, queues: Mapping[str, str], *, quiet_seconds: int = 120, batch: int = 500) -> int:
-    """Enqueue again what was stored and never handled: how many. `queues` maps providers to queue URLs."""
+    """Enqueue what was stored and never handled, or is replayed: how many. `queues` maps providers to queue URLs."""
     swept = 0
     while True:
         events = database.write("sweep_webhook_events", quiet_seconds=quiet_seconds, batch=batch)["events"]

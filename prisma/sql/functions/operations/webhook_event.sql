@@ -30,6 +30,10 @@ begin
   if claimed.leased_until > pg_catalog.clock_timestamp() then
     return private.answer(200, jsonb_build_object('state', 'leased'));
   end if;
+  if claimed.attempts >= private.webhook_attempts() then  -- the last of them ended without a word: a crash, or out of time
+    perform private.give_up_webhook_event(claimed.id, 'The last attempt did not end.');
+    return private.answer(200, jsonb_build_object('state', 'exhausted'));
+  end if;
   update private.webhook_event e
   set attempts = e.attempts + 1, leased_until = pg_catalog.clock_timestamp() + make_interval(secs => lease_seconds)
   where e.id = claimed.id;
@@ -44,19 +48,34 @@ language sql volatile security definer set search_path = '' as $$
   where e.id = finish_webhook_event.event_id;
 $$;
 
--- Gives a claimed event back: for good (the payload can never be applied), or for another try.
+create or replace function private.give_up_webhook_event(event_id uuid, error text) returns void
+language sql volatile security definer set search_path = '' as $$
+  update private.webhook_event e
+  set last_error = left(give_up_webhook_event.error, 1000), leased_until = null, failed_at = private.now()
+  where e.id = give_up_webhook_event.event_id and e.handled_at is null;
+$$;
+
+-- As many as the queue receives a message before it is a dead letter; then an operator decides.
+create or replace function private.webhook_attempts() returns integer
+language sql immutable set search_path = '' as $$ select 6; $$;
+
+-- Gives a claimed event back: for another try, or for good because the payload can never be applied or was tried often enough.
 create or replace function public.fail_webhook_event(event_id uuid, error text, permanent boolean) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
+declare
+  tried integer;
 begin
   perform private.require_service();
-  update private.webhook_event e
-  set last_error = left(fail_webhook_event.error, 1000), leased_until = null,
-      failed_at = case when permanent then private.now() end
-  where e.id = fail_webhook_event.event_id and e.handled_at is null;
+  update private.webhook_event e set last_error = left(fail_webhook_event.error, 1000), leased_until = null
+  where e.id = fail_webhook_event.event_id and e.handled_at is null returning e.attempts into tried;
+  if permanent or tried >= private.webhook_attempts() then
+    perform private.give_up_webhook_event(event_id, error);
+  end if;
   return private.answer(200, '{}');
 end $$;
 
--- What was stored and neither handled nor handed on lately: oldest first, each at most once per `quiet` seconds.
+-- What was stored and neither handled nor handed on lately: oldest first, each at most once per `quiet` seconds. One that has been tried
+-- waits on its queue, for up to a quarter of an hour; one that an operator replays has neither been tried nor handed on.
 create or replace function public.sweep_webhook_events(quiet_seconds integer, batch integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -66,13 +85,17 @@ begin
   with due as (
     select e.id from private.webhook_event e
     where e.handled_at is null and e.failed_at is null
-      and coalesce(e.enqueued_at, e.received_at) < pg_catalog.clock_timestamp() - make_interval(secs => quiet_seconds)
+      and (e.replays > 0 and e.enqueued_at is null
+        or coalesce(e.enqueued_at, e.received_at) < pg_catalog.clock_timestamp()
+          - make_interval(secs => greatest(quiet_seconds, case when e.attempts > 0 then 1800 end)))
       and coalesce(e.leased_until, '-infinity') < pg_catalog.clock_timestamp()
     order by e.received_at limit batch for update skip locked),
   marked as (
     update private.webhook_event e set enqueued_at = pg_catalog.clock_timestamp() from due where e.id = due.id returning e.id, e.provider)
   select coalesce(jsonb_agg(jsonb_build_object('event_id', m.id, 'provider', m.provider)), '[]') into waiting from marked m;
-  -- Expired idempotency keys go with the same broom.
+  -- What nobody will ask for again goes with the same broom: expired idempotency keys, and events of the bus that no queue still holds
+  -- (a dead letter is kept for 14 days).
   delete from private.idempotency_key k where k.created_at < pg_catalog.now() - interval '24 hours';
+  delete from private.applied_event a where a.applied_at < pg_catalog.now() - interval '30 days';
   return private.answer(200, jsonb_build_object('events', waiting));
 end $$;
