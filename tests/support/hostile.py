@@ -15,6 +15,7 @@ from tests.support.story import PROFILE, SCHEDULE, at, book, iso, next_weekday, 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
 WRITE_ROUTES = [(method, path) for method, path in OPERATIONS if method != "GET"]
+ROUTES_WITH_BODY = [(m, path) for m, path in OPERATIONS if "requestBody" in DOCUMENT["paths"][path][m.lower()]]
 SIGNED_ROUTES = [("POST", "/webhooks/clerk")]
 
 
@@ -112,6 +113,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("POST", "/api/coaching/availability", world.coach, {**SCHEDULE, "isDefault": False}),
         ("PATCH", "/api/coaching/availability/{scheduleId}", world.coach, {**SCHEDULE, "name": "Other hours"}),
         ("DELETE", "/api/coaching/availability/{scheduleId}", world.coach, {}),
+        ("POST", "/api/coaching/availability/{scheduleId}/default", world.coach, {}),
         ("POST", "/api/sessions", world.mentee, booking),
         ("POST", "/api/sessions/{id}/cancel", world.mentee, {"reason": "A viewing came up"}),
         ("POST", "/api/admin/webhook-events/{id}/replay", world.admin, {}),

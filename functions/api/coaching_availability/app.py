@@ -9,9 +9,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from coachline.api import caller, create_app, created, doc, entrypoint, no_content, requires
 from coachline.models import Data, Page, many, one
 from coachline.pagination import PageQuery
-from coachline.scheduling import availability
+from coachline.scheduling import availability, changes
 from coachline.scheduling.availability import AvailabilitySchedule, SchedulePatch
-from coachline.scheduling.schedule_input import ScheduleInput
+from coachline.scheduling.changes import Change
+from coachline.scheduling.schedule_input import NewSchedule
 
 app = create_app()
 ScheduleId = Annotated[UUID, Path(alias="scheduleId")]
@@ -37,8 +38,8 @@ def list_schedules(query: Annotated[ScheduleQuery, Query()]) -> Page[Availabilit
     middlewares=[requires("availability:manage")],
     **doc("Make a schedule", tag="Availability", status=201, problems=[409]),
 )
-def create_schedule(body: ScheduleInput) -> Response[Data[AvailabilitySchedule]]:
-    schedule = availability.create_schedule(caller(app, body), body)
+def create_schedule(body: NewSchedule, change: Annotated[Change, Query()]) -> Response[Data[AvailabilitySchedule]]:
+    schedule = changes.create_schedule(caller(app, body, change), body, force=change.force)
     return created(schedule, f"/api/coaching/availability/{schedule['id']}")
 
 
@@ -56,8 +57,10 @@ def get_schedule(schedule_id: ScheduleId) -> Data[AvailabilitySchedule]:
     middlewares=[requires("availability:manage")],
     **doc("Change a schedule", tag="Availability", problems=[404, 409]),
 )
-def update_schedule(schedule_id: ScheduleId, body: SchedulePatch) -> Data[AvailabilitySchedule]:
-    return one(availability.update_schedule(caller(app), schedule_id, body))
+def update_schedule(
+    schedule_id: ScheduleId, body: SchedulePatch, change: Annotated[Change, Query()]
+) -> Data[AvailabilitySchedule]:
+    return one(changes.update_schedule(caller(app), schedule_id, body, force=change.force))
 
 
 @app.delete(
@@ -65,8 +68,8 @@ def update_schedule(schedule_id: ScheduleId, body: SchedulePatch) -> Data[Availa
     middlewares=[requires("availability:manage")],
     **doc("Delete a schedule", tag="Availability", status=204, problems=[404, 409]),
 )
-def delete_schedule(schedule_id: ScheduleId) -> Response[None]:
-    availability.delete_schedule(caller(app), schedule_id)
+def delete_schedule(schedule_id: ScheduleId, change: Annotated[Change, Query()]) -> Response[None]:
+    changes.delete_schedule(caller(app), schedule_id, force=change.force)
     return no_content()
 
 

@@ -190,12 +190,13 @@ def doc(
     }
 
 
-def caller(app: App, body: BaseModel | None = None) -> Caller:
-    """Who calls; with a validated `body` also its fingerprint, by which a repeated key is told from a reused one."""
+def caller(app: App, *sent: BaseModel) -> Caller:
+    """Who calls; with what was validated also its fingerprint, by which a repeated key is told from a reused one."""
     who: Caller = app.context["caller"]
-    if body is None:
+    if not sent:
         return who
-    canonical = json.dumps(body.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
+    documents = [each.model_dump(mode="json", by_alias=True) for each in sent]
+    canonical = "\n".join(json.dumps(each, sort_keys=True, separators=(",", ":")) for each in documents)
     return replace(who, fingerprint=hashlib.sha256(f"{who.method} {who.path}\n{canonical}".encode()).hexdigest())
 
 

@@ -87,6 +87,9 @@ def test_writes_take_at_most_a_read_and_a_write(stack: Stack, coach: SignedIn, m
                 f"/api/coaching/availability/{schedule['id']}", {"name": "New", "version": schedule["version"]}
             ).raise_for_status(),
         ),
+        "POST default": trips(
+            stack, lambda: coach.post(f"/api/coaching/availability/{schedule['id']}/default").raise_for_status()
+        ),
         "POST session": trips(
             stack, lambda: booked.append(book(mentee, coach, at(monday, "10:00")).raise_for_status())
         ),

@@ -160,6 +160,19 @@ def test_only_a_schedule_of_type_default_is_the_default() -> None:
     assert failures(type="HOLIDAY", isDefault=False) == {}
 
 
+@pytest.mark.parametrize("kind", ["VACATION", "HOLIDAY", "OVERRIDE"])
+def test_what_outranks_the_everyday_hours_says_from_when_to_when(kind: str) -> None:
+    """A vacation without dates would close the calendar for good."""
+    assert set(failures(type=kind, isDefault=False, validFrom=None, validTo=None)) == {"validFrom", "validTo"}
+    assert set(failures(type=kind, isDefault=False, validFrom=None)) == {"validFrom"}
+    assert set(failures(type=kind, isDefault=False, validTo=None)) == {"validTo"}
+    with pytest.raises(ValidationError) as raised:
+        ScheduleInput.model_validate({"name": "Beach", "type": kind, "timezone": "UTC"})
+    assert {error["loc"] for error in raised.value.errors()} == {("validFrom",), ("validTo",)}
+    for other in ("DEFAULT", "TEMPORARY"):
+        assert failures(type=other, isDefault=False, validFrom=None, validTo=None) == {}
+
+
 def test_unknown_fields_are_refused_wherever_they_are() -> None:
     interval = {"from": "09:00", "to": "10:00", "note": "x"}
     found = failures(

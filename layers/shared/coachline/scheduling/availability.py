@@ -1,17 +1,14 @@
 """A coach's schedules as he edits them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
-
-from pydantic import ValidationError
 
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Instant, Output, Version, example
 from coachline.pagination import PageQuery, decode_cursor, page
-from coachline.patches import columns, partial
-from coachline.problems import validation_problem
+from coachline.patches import partial
 from coachline.scheduling.schedule import DateHours, DayHours, PlainDate, ScheduleType
 from coachline.scheduling.schedule_input import EXAMPLE, ScheduleInput
 
@@ -60,6 +57,7 @@ class SchedulePatch(ScheduleInput):
     """What changes, and the version it was read at. `weekly` and `overrides` are replaced as a whole."""
 
     model_config = example(bufferAfter=30, version=1)
+    whole: ClassVar[bool] = False
 
     version: Version
 
@@ -80,32 +78,3 @@ def list_schedules(caller: Caller, query: PageQuery, coach_id: UUID | None) -> t
 def get_schedule(caller: Caller, schedule_id: UUID) -> Any:
     """One `AvailabilitySchedule` of the caller's, or of any coach for an ADMIN."""
     return as_caller(caller).read("get_schedule", schedule_id=str(schedule_id))
-
-
-def create_schedule(caller: Caller, body: ScheduleInput) -> Any:
-    """A new schedule. A default one takes the place of the default before it."""
-    return as_caller(caller).write("create_schedule", input=columns(body, all_fields=True))
-
-
-def update_schedule(caller: Caller, schedule_id: UUID, patch: SchedulePatch) -> Any:
-    """The schedule with the patch applied, checked as a whole: what was left alone may contradict what changed."""
-    database = as_caller(caller)
-    stored = AvailabilitySchedule.model_validate(database.read("get_schedule", schedule_id=str(schedule_id)))
-    sent = patch.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"version"})
-    editable = {field.alias or name for name, field in ScheduleInput.model_fields.items()}
-    before = stored.model_dump(mode="json", by_alias=True, include=set(ScheduleInput.model_fields))
-    try:
-        ScheduleInput.model_validate({key: value for key, value in {**before, **sent}.items() if key in editable})
-    except ValidationError as error:
-        raise validation_problem(error) from None
-    return database.write(
-        "update_schedule",
-        schedule_id=str(schedule_id),
-        patch=columns(patch, but=("version",)),
-        expected_version=patch.version,
-    )
-
-
-def delete_schedule(caller: Caller, schedule_id: UUID) -> None:
-    """Delete it; sessions that were booked in it stay. 409 default_required for the default while there are others."""
-    as_caller(caller).write("delete_schedule", schedule_id=str(schedule_id))

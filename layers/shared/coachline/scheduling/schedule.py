@@ -61,15 +61,20 @@ def format_wall_time(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
+def is_date(text: str) -> bool:
+    """Whether the text is a date of the calendar as YYYY-MM-DD."""
+    try:
+        return bool(_DATE.fullmatch(text) and date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def _parse_date(value: Any) -> date:
     # pydantic alone would also take a timestamp, or a datetime at midnight.
     if type(value) is date:
         return value
-    try:
-        if isinstance(value, str) and _DATE.fullmatch(value):
-            return date.fromisoformat(value)
-    except ValueError:
-        pass
+    if isinstance(value, str) and is_date(value):
+        return date.fromisoformat(value)
     raise ValueError("must be a date as YYYY-MM-DD")
 
 

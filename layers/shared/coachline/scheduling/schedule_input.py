@@ -1,12 +1,23 @@
 """What the API accepts as a schedule: strict where `Schedule` is lenient, and every failure is listed at once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, WrapValidator, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from coachline import clock
 from coachline.models import Input, TimeZoneName, example
 from coachline.scheduling.local_time import MINUTES_PER_DAY
 from coachline.scheduling.schedule import (
@@ -16,6 +27,7 @@ from coachline.scheduling.schedule import (
     WallTime,
     Weekday,
     end_after_start,
+    is_date,
     parse_wall_time,
 )
 
@@ -37,38 +49,45 @@ EXAMPLE = {
     "maxSessionsPerDay": 5,
 }
 
+_BOUNDED = ("VACATION", "HOLIDAY", "OVERRIDE")
+
 _Fault = tuple[tuple[int | str, ...], str]
 
 
-def _also(find_faults: Callable[[Sequence[Any]], Iterator[_Fault]]) -> WrapValidator:
+def _also(find_faults: Callable[[Sequence[Any], ValidationInfo], Iterator[_Fault]]) -> WrapValidator:
     """Checks between the items of a list as sent, so that one bad item does not hide what is wrong with the others."""
 
-    def validate(value: Any, handler: Callable[[Any], Any]) -> Any:
-        faults = find_faults(value[:MAXIMUM_OVERRIDES]) if isinstance(value, list) else ()
-        problems = [
-            InitErrorDetails(type=PydanticCustomError("schedule", "{detail}", {"detail": detail}), loc=at, input=None)
-            for at, detail in faults
-        ]
-        try:
-            result = handler(value)
-        except ValidationError as invalid:
-            problems += [
-                InitErrorDetails(
-                    type=PydanticCustomError(error["type"], "{detail}", {"detail": error["msg"]}),
-                    loc=error["loc"],
-                    input=error["input"],
-                )
-                for error in invalid.errors(include_url=False, include_context=False)
-            ]
-        else:
-            if not problems:
-                return result
-        raise ValidationError.from_exception_data("list", problems)
+    def validate(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+        faults = find_faults(value[:MAXIMUM_OVERRIDES], info) if isinstance(value, list) else ()
+        return _together(value, handler, faults)
 
     return WrapValidator(validate)
 
 
-def _out_of_order(intervals: Sequence[Any]) -> Iterator[_Fault]:
+def _together(value: Any, handler: Callable[[Any], Any], faults: Iterable[_Fault], kind: str = "schedule") -> Any:
+    """What the handler makes of the value, unless there are faults: then those and the handler's own, all at once."""
+    problems = [
+        InitErrorDetails(type=PydanticCustomError(kind, "{detail}", {"detail": detail}), loc=at, input=None)
+        for at, detail in faults
+    ]
+    try:
+        result = handler(value)
+    except ValidationError as invalid:
+        problems += [
+            InitErrorDetails(
+                type=PydanticCustomError(error["type"], "{detail}", {"detail": error["msg"]}),
+                loc=error["loc"],
+                input=error["input"],
+            )
+            for error in invalid.errors(include_url=False, include_context=False)
+        ]
+    else:
+        if not problems:
+            return result
+    raise ValidationError.from_exception_data("schedule", problems)
+
+
+def _out_of_order(intervals: Sequence[Any], _: ValidationInfo) -> Iterator[_Fault]:
     previous_end = 0
     for index, interval in enumerate(intervals):
         if isinstance(interval, dict):
@@ -88,8 +107,8 @@ def _minute(value: Any) -> int | None:
         return None
 
 
-def _repeated(key: str) -> Callable[[Sequence[Any]], Iterator[_Fault]]:
-    def find(entries: Sequence[Any]) -> Iterator[_Fault]:
+def _repeated(key: str) -> Callable[[Sequence[Any], ValidationInfo], Iterator[_Fault]]:
+    def find(entries: Sequence[Any], _: ValidationInfo) -> Iterator[_Fault]:
         seen: set[str] = set()
         for index, entry in enumerate(entries):
             value = entry.get(key) if isinstance(entry, dict) else None
@@ -99,6 +118,20 @@ def _repeated(key: str) -> Callable[[Sequence[Any]], Iterator[_Fault]]:
                 seen.add(value)
 
     return find
+
+
+def past_dates(entries: Sequence[Any], zone: str) -> Iterator[_Fault]:
+    """Overrides, as sent, of dates that are over where the schedule is."""
+    today = clock.now().astimezone(ZoneInfo(zone)).date().isoformat()
+    for index, entry in enumerate(entries):
+        day = entry.get("date") if isinstance(entry, dict) else None
+        if isinstance(day, str) and is_date(day) and day < today:
+            yield (index, "date"), f"is over: it is {today} in {zone}"
+
+
+def _already_past(entries: Sequence[Any], info: ValidationInfo) -> Iterator[_Fault]:
+    zone = info.data.get("timezone")
+    return past_dates(entries, zone) if zone else iter(())
 
 
 class IntervalInput(Input):
@@ -169,6 +202,19 @@ class ScheduleInput(Input):
     minimum_duration: SessionMinutes | None = None
     maximum_duration: SessionMinutes | None = None
 
+    whole: ClassVar[bool] = True  # a patch is looked at together with what it is applied to
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _bounded(cls, document: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        kind = document.get("type") if cls.whole and isinstance(document, dict) else None
+        absent = (
+            [bound for bound in ("validFrom", "validTo") if document.get(bound) is None] if kind in _BOUNDED else []
+        )
+        reason = f"is needed: without it, {kind} would replace the everyday hours for good"
+        made: Self = _together(document, handler, [((bound,), reason) for bound in absent], kind="missing")
+        return made
+
     # Each compares with fields before its own, so these failures are found together with all others.
     @field_validator("is_default")
     @classmethod
@@ -204,3 +250,9 @@ class ScheduleInput(Input):
     def as_schedule(self) -> Schedule:
         """The same schedule for the slot engine, to preview it or to find its conflicts."""
         return Schedule.model_validate(self.model_dump(by_alias=True))
+
+
+class NewSchedule(ScheduleInput):
+    """A schedule to store: as above, and with no override for a date that is over."""
+
+    overrides: Annotated[Overrides, _also(_already_past)] = Field(default_factory=list)
