@@ -18,7 +18,7 @@ from coachline.patches import columns
 from coachline.problems import Problem, Unprocessable, pointer, validation_problem
 from coachline.scheduling.availability import AvailabilitySchedule, SchedulePatch
 from coachline.scheduling.coverage import stranded
-from coachline.scheduling.schedule import Schedule
+from coachline.scheduling.schedule import Schedule, ScheduleType
 from coachline.scheduling.schedule_input import NewSchedule, ScheduleInput, past_dates
 from coachline.scheduling.sessions import SessionStatus
 
@@ -45,93 +45,105 @@ class BookedSession(Output):
 
 def create_schedule(caller: Caller, body: NewSchedule, *, force: bool) -> Any:
     """A new schedule; a default one takes the place of the one before. 409 sessions_stranded, as all of these."""
-    new_id = str(uuid4())
+    database, new_id, fields = as_caller(caller), str(uuid4()), columns(body, all_fields=True)
     made = body.as_schedule().model_copy(update={"id": new_id})
 
     def after(schedules: Schedules) -> Schedules:
         return [*(_without_default(schedules) if made.is_default else schedules), made]
 
-    fields = columns(body, all_fields=True)
-    return _change(as_caller(caller), "create_schedule", after, force=force, input=fields, new_id=new_id)
+    def write(decided_on: str | None) -> Any:
+        return database.write("create_schedule", input=fields, decided_on=decided_on, new_id=new_id)
+
+    return _change(database, after, write, force=force)
 
 
 def update_schedule(caller: Caller, schedule_id: UUID, patch: SchedulePatch, *, force: bool) -> Any:
     """The schedule with the patch applied, checked as a whole: what was left alone may contradict what changed."""
-    database = as_caller(caller)
+    database, name, fields = as_caller(caller), str(schedule_id), columns(patch, but=("version",))
     sent = patch.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"version"})
 
-    def write() -> Any:
-        context = database.read("availability_context", schedule_id=str(schedule_id))
-        stored = next(row for row in context["schedules"] if row["id"] == str(schedule_id))
-        patched = _patched(stored, sent)
+    def decide_and_write() -> Any:
+        context = database.read("availability_context", schedule_id=name)
+        patched = _patched(next(row for row in context["schedules"] if row["id"] == name), sent)
 
         def after(schedules: Schedules) -> Schedules:
-            others = [each for each in schedules if each.id != str(schedule_id)]
+            others = [each for each in schedules if each.id != name]
             return [*(_without_default(others) if patched.is_default else others), patched]
 
-        _refuse_stranding(database, context, after, force=force)
+        if not force:
+            _refuse_stranding(database, context, after)
+        decided_on = None if force else context["state"]
         return database.write(
-            "update_schedule",
-            schedule_id=str(schedule_id),
-            patch=columns(patch, but=("version",)),
-            expected_version=patch.version,
-            decided_on=None if force else context["state"],
+            "update_schedule", schedule_id=name, patch=fields, expected_version=patch.version, decided_on=decided_on
         )
 
-    return _twice(write)
+    return _twice(decide_and_write)
 
 
 def delete_schedule(caller: Caller, schedule_id: UUID, *, force: bool) -> None:
     """Delete it. 409 default_required for the default while there are others."""
+    database, name = as_caller(caller), str(schedule_id)
 
     def after(schedules: Schedules) -> Schedules:
-        [gone] = [each for each in schedules if each.id == str(schedule_id)]
-        # The default is not deleted while there are others: then the database has the better refusal.
-        return schedules if gone.is_default and len(schedules) > 1 else [each for each in schedules if each is not gone]
+        left = [each for each in schedules if each.id != name]
+        refused = left and any(each.is_default and each.id == name for each in schedules)
+        return schedules if refused else left  # for the default, while there are others, by the database
 
-    _change(as_caller(caller), "delete_schedule", after, force=force, schedule_id=str(schedule_id))
+    def write(decided_on: str | None) -> Any:
+        return database.write("delete_schedule", schedule_id=name, decided_on=decided_on)
+
+    _change(database, after, write, force=force, schedule_id=name)
 
 
 def make_default(caller: Caller, schedule_id: UUID, *, force: bool) -> Any:
     """The schedule, now the default in place of the one before. 409 not_of_type_default for another type."""
+    database, name = as_caller(caller), str(schedule_id)
 
     def after(schedules: Schedules) -> Schedules:
-        return [each.model_copy(update={"is_default": each.id == str(schedule_id)}) for each in schedules]
+        if not any(each.id == name and each.type is ScheduleType.DEFAULT for each in schedules):
+            return schedules
+        return [each.model_copy(update={"is_default": each.id == name}) for each in schedules]
 
-    return _change(as_caller(caller), "make_default_schedule", after, force=force, schedule_id=str(schedule_id))
+    def write(decided_on: str | None) -> Any:
+        return database.write("make_default_schedule", schedule_id=name, decided_on=decided_on)
+
+    return _change(database, after, write, force=force, schedule_id=name)
 
 
 def _change(
-    database: Database, function: str, after: Callable[[Schedules], Schedules], *, force: bool, **arguments: Any
+    database: Database,
+    after: Callable[[Schedules], Schedules],
+    write: Callable[[str | None], Any],
+    *,
+    force: bool,
+    schedule_id: str | None = None,
 ) -> Any:
     if force:
-        return database.write(function, decided_on=None, **arguments)
+        return write(None)
 
-    def write() -> Any:
-        context = database.read("availability_context", schedule_id=arguments.get("schedule_id"))
+    def decide_and_write() -> Any:
+        context = database.read("availability_context", schedule_id=schedule_id)
         if "replay" in context:
             return unwrap(context["replay"])
-        _refuse_stranding(database, context, after, force=False)
-        return database.write(function, decided_on=context["state"], **arguments)
+        _refuse_stranding(database, context, after)
+        return write(context["state"])
 
-    return _twice(write)
+    return _twice(decide_and_write)
 
 
-def _twice(write: Callable[[], Any]) -> Any:
+def _twice(decide_and_write: Callable[[], Any]) -> Any:
     try:
-        return write()
+        return decide_and_write()
     except Problem as refusal:
         if refusal.code != "availability_changed":
             raise
-        return write()
+        return decide_and_write()
 
 
-def _refuse_stranding(
-    database: Database, context: dict[str, Any], after: Callable[[Schedules], Schedules], *, force: bool
-) -> None:
+def _refuse_stranding(database: Database, context: dict[str, Any], after: Callable[[Schedules], Schedules]) -> None:
     """409 sessions_stranded, with the sessions, when the change leaves any outside of hours that it was within."""
     rows = context["sessions"]
-    if force or not rows:
+    if not rows:
         return
     instant = datetime.fromisoformat
     before = [Schedule.model_validate(row) for row in context["schedules"]]
