@@ -15,7 +15,6 @@ from tests.support.story import PROFILE, SCHEDULE, at, book, iso, next_weekday, 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
 WRITE_ROUTES = [(method, path) for method, path in OPERATIONS if method != "GET"]
-ROUTES_WITH_BODY = [(m, path) for m, path in OPERATIONS if "requestBody" in DOCUMENT["paths"][path][m.lower()]]
 SIGNED_ROUTES = [("POST", "/webhooks/clerk")]
 
 
