@@ -47,6 +47,9 @@ class Keys:
     gate_key: str
     clerk_webhook_secret: str
     clerk_private_key: str
+    calendly_client_secret: str
+    calendly_webhook_key: str
+    sealing_key: str
     stack_private_key: str
 
     @classmethod
@@ -74,8 +77,10 @@ def _new_key(name: str) -> str:
     match name:
         case "publishable_key" | "secret_key":  # Supabase's shape: prefix, random part, checksum
             return f"sb_{name.removesuffix('_key')}_{secrets.token_urlsafe(16)}_{secrets.token_urlsafe(6)}"
-        case "gate_key":
+        case "gate_key" | "calendly_client_secret" | "calendly_webhook_key":
             return secrets.token_urlsafe(32)
+        case "sealing_key":  # of AES-256
+            return base64.b64encode(secrets.token_bytes(32)).decode()
         case "clerk_webhook_secret":  # Svix's shape: base64 of 24 bytes
             return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         case _:

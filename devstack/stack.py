@@ -27,6 +27,7 @@ from devstack.gateway import SERVER, Gateway
 from devstack.postgres import Postgres, free_port
 from devstack.processes import Processes
 from devstack.rest import Rest
+from devstack.simulators.calendly import Calendly
 from devstack.simulators.clerk import Clerk
 from devstack.template import Template, load
 from devstack.triggers import Triggers
@@ -48,6 +49,7 @@ def say(line: str) -> None:
 
 class Stack:
     aws: Aws
+    calendly: Calendly
     clerk: Clerk
     keys: Keys
     postgres: Postgres
@@ -100,6 +102,7 @@ class Stack:
         self.keys = Keys.load(config.directory)
         receiver = f"{self._inside}/webhooks/clerk"
         self.clerk = Clerk(config.directory, self.clock, self.keys, url=self.url, receiver=receiver)
+        self.calendly = Calendly(config.directory, self.clock, self.keys, url=self.url)
         await self._listen()
         self.aws = Aws(self._processes)
         stage, variables = {"Stage": "local"}, self._variables()
@@ -146,6 +149,7 @@ class Stack:
         self._sql = dev.sql
         app.router.add_get("/", start_page.StartPage(self, dev.sql).show)
         app.add_subapp("/_dev", dev.app)
+        app.add_subapp("/_sim/calendly", self.calendly.app)
         app.add_subapp("/_sim/clerk", self.clerk.app)
         app.on_response_prepare.append(_without_server)
         runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2.0, **SERVER)
@@ -206,7 +210,13 @@ class Stack:
             self._closers.append(self.aws.close)
             await self.aws.start()
             webhook_secrets = [self.keys.clerk_webhook_secret]
-            service = {"supabaseSecretKey": self.keys.secret_key, "clerkWebhookSecrets": webhook_secrets}
+            service: dict[str, Any] = {
+                "supabaseSecretKey": self.keys.secret_key,
+                "clerkWebhookSecrets": webhook_secrets,
+            }
+            service |= {"calendlyClientSecret": self.keys.calendly_client_secret}
+            service |= {"calendlyWebhookKeys": [self.keys.calendly_webhook_key]}
+            service |= {"sealingKeys": {"local": self.keys.sealing_key}}
             await self.aws.create(self.template, {SERVICE_SECRET: json.dumps(service)})
 
     async def _restart_aws(self) -> None:
@@ -241,10 +251,12 @@ class Stack:
 
     async def _start_triggers(self) -> None:
         self.triggers = Triggers(self.template, self.workers, self.aws, self.clock, say)
-        self.triggers.deliver.append(self.clerk.webhooks.flush)
-        self._closers += [self.triggers.stop, self.clerk.webhooks.stop]
+        for simulator in (self.clerk, self.calendly):
+            self.triggers.deliver.append(simulator.webhooks.flush)
+        self._closers += [self.triggers.stop, self.clerk.webhooks.stop, self.calendly.webhooks.stop]
         self.triggers.start()
         await self.clerk.webhooks.start()
+        await self.calendly.webhooks.start()
         self._watching = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:

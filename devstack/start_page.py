@@ -40,10 +40,7 @@ LINKS = (
     ("/_dev/info", "Addresses and keys", "Of every part: database, Supabase, simulators. All of them work here only."),
     ("/_sim/clerk/.well-known/jwks.json", "Clerk simulator", "Signs people in; Clerk's API is under /_sim/clerk."),
 )
-TO_COME = (
-    "<li><h3>Still to come</h3>"
-    '<p class="soft">The admin console, and the simulators of Stripe, Zoom and Calendly.</p></li>'
-)
+TO_COME = '<li><h3>Still to come</h3><p class="soft">The admin console, and the simulators of Stripe and Zoom.</p></li>'
 MOST_OTHERS = 12
 USERS = """
 select u.id::text, u.email::text, coalesce(nullif(concat_ws(' ', u.first_name, u.last_name), ''), 'Without a name'),

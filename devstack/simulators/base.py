@@ -131,6 +131,7 @@ class Webhooks:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._delivered = 0
+        self.on_attempt: Callable[[Row, bool, bool], None] | None = None  # told row, accepted, whether it was the last
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DELIVERY_SECONDS))
@@ -149,7 +150,8 @@ class Webhooks:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()
 
-    def send(self, message_id: str, body: bytes) -> None:
+    def send(self, message_id: str, body: bytes, *, url: str = "") -> None:
+        """Deliver a message to `url`, or to where all of this sender's go."""
         fault = self._faults.take("webhook", ("drop", "duplicate", "delay", "reorder"))
         kind = fault.kind if fault else ""
         if kind == "drop":
@@ -159,6 +161,7 @@ class Webhooks:
             delay = random.Random(f"{fault.seed}/{fault.times}").random() * (delay or 1)  # noqa: S311 - no secret
         for copy in range(2 if kind == "duplicate" else 1):
             row: Row = {"id": f"{message_id}/{copy}", "message": message_id, "body": body.decode(), "attempt": 0}
+            row["url"] = url
             row["due"] = time.time() + self._schedule[0] + delay
             self._store.put("delivery", row["id"], row)
             self._follow(row)
@@ -195,6 +198,8 @@ class Webhooks:
                 self._delivered += 1
                 row["attempt"] = len(self._schedule)
             row["attempt"] += 1
+            if self.on_attempt:
+                self.on_attempt(row, accepted and not fault, row["attempt"] >= len(self._schedule))
             if row["attempt"] >= len(self._schedule):
                 self._store.delete("delivery", row["id"])
             else:
@@ -204,8 +209,9 @@ class Webhooks:
     async def _post(self, row: Row) -> bool:
         body = row["body"].encode()
         headers = {"content-type": "application/json", **self._sign(row["message"], body)}
+        url = row.get("url") or self._url
         try:
-            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 return 200 <= response.status < 300
         except (aiohttp.ClientError, TimeoutError):
             return False
