@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 
 class StackError(Exception):
@@ -62,6 +62,17 @@ class Keys:
             stored.update({name: _new_key(name) for name in missing})
             write_private(path, json.dumps(stored, indent=2))
         return cls(**{name: stored[name] for name in names})
+
+    @property
+    def service_secret(self) -> dict[str, Any]:
+        """What webhooks, consumers and jobs find in Secrets Manager."""
+        return {
+            "supabaseSecretKey": self.secret_key,
+            "clerkWebhookSecrets": [self.clerk_webhook_secret],
+            "calendlyClientSecret": self.calendly_client_secret,
+            "calendlyWebhookKeys": [self.calendly_webhook_key],
+            "sealingKeys": {"local": self.sealing_key},
+        }
 
 
 def write_private(path: Path, text: str) -> None:

@@ -209,15 +209,7 @@ class Stack:
         async with _step("queues, bus, secrets"):
             self._closers.append(self.aws.close)
             await self.aws.start()
-            webhook_secrets = [self.keys.clerk_webhook_secret]
-            service: dict[str, Any] = {
-                "supabaseSecretKey": self.keys.secret_key,
-                "clerkWebhookSecrets": webhook_secrets,
-            }
-            service |= {"calendlyClientSecret": self.keys.calendly_client_secret}
-            service |= {"calendlyWebhookKeys": [self.keys.calendly_webhook_key]}
-            service |= {"sealingKeys": {"local": self.keys.sealing_key}}
-            await self.aws.create(self.template, {SERVICE_SECRET: json.dumps(service)})
+            await self.aws.create(self.template, {SERVICE_SECRET: json.dumps(self.keys.service_secret)})
 
     async def _restart_aws(self) -> None:
         await self.aws.start()
