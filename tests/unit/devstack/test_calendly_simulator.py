@@ -1,123 +1,19 @@
 """The simulated Calendly: OAuth with PKCE, lists in pages, bookings, busy times, subscriptions, limits."""
 
-import asyncio
-import base64
-import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from devstack.clock import Clock
-from devstack.simulators.calendly import CLIENT_ID, Calendly
+from devstack.simulators.calendly import CLIENT_ID
 from tests.support.calendly_contract import SPECIFICATION, violations
-from tests.unit.devstack.simulated import PARTY, Received, keys
+from tests.unit.devstack.simulated import keys
+from tests.unit.devstack.simulated_calendly import CASEY, NOW, REDIRECT, VERIFIER, Simulated, simulate
 
 PAYLOADS = Path(__file__).parents[4] / "shared/data/payloads/calendly"
-REDIRECT = f"{PARTY}/api/calendly/callback"
-VERIFIER = "verifier-of-at-least-forty-three-characters-0123456789"
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
-SCOPES = "users:read event_types:read availability:read scheduled_events:write webhooks:write"
-NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
-CASEY = "casey.coach@example.com"
-
-
-@dataclass
-class Simulated:
-    calendly: Calendly
-    clock: Clock
-    http: aiohttp.ClientSession
-    hook_url: str
-    received: list[Received] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
-    token: str = ""
-
-    async def code(self, **changes: str) -> dict[str, str]:
-        """What the browser brings back from the consent page."""
-        query = {"client_id": CLIENT_ID, "redirect_uri": REDIRECT, "response_type": "code", "scope": SCOPES}
-        query |= {"state": "s1", "code_challenge": CHALLENGE, "code_challenge_method": "S256", **changes}
-        async with self.http.get("/_sim/calendly/oauth/authorize", params=query, allow_redirects=False) as answer:
-            assert answer.status == 302, await answer.text()
-            return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
-
-    async def grant(self, **form: str) -> tuple[int, Any]:
-        headers = {"Authorization": aiohttp.encode_basic_auth(CLIENT_ID, keys().calendly_client_secret)}
-        async with self.http.post("/_sim/calendly/oauth/token", data=form, headers=headers) as answer:
-            return answer.status, await answer.json()
-
-    async def signed_in(self, **changes: str) -> Any:
-        back = await self.code(**changes)
-        form = {"grant_type": "authorization_code", "redirect_uri": REDIRECT, "code_verifier": VERIFIER}
-        status, pair = await self.grant(code=back["code"], **form)
-        assert status == 200, pair
-        self.token = pair["access_token"]
-        return pair
-
-    async def api(self, method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        url = f"/_sim/calendly{path}"
-        async with self.http.request(method, url, json=body, params=query, headers=headers) as answer:
-            return answer.status, json.loads(await answer.text() or "null")
-
-    async def people(self, action: str, **arguments: Any) -> Any:
-        async with self.http.post(f"/_sim/calendly/_people/{action}", json=arguments) as answer:
-            return await answer.json()
-
-    async def control(self, **options: Any) -> None:
-        async with self.http.post("/_sim/calendly/_control", json=options) as answer:
-            assert answer.status == 200, await answer.text()
-
-    async def arrived(self, count: int) -> list[dict[str, Any]]:
-        async with asyncio.timeout(10):
-            while len(self.received) < count:
-                await asyncio.sleep(0.005)
-        return [received.event for received in self.received]
-
-    async def subscribed(self, **changes: Any) -> tuple[int, Any]:
-        me = (await self.api("GET", "/users/me"))[1]["resource"]
-        body = {"url": self.hook_url, "organization": me["current_organization"], "user": me["uri"], "scope": "user"}
-        events = ["invitee.created", "invitee.canceled", "invitee_no_show.created", "event_type.updated"]
-        return await self.api("POST", "/webhook_subscriptions", {**body, "events": events, **changes})
-
-
-def simulate(directory: Path, scenario: Callable[[Simulated], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with simulated(directory) as running:
-            await scenario(running)
-
-    asyncio.run(run())
-
-
-@asynccontextmanager
-async def simulated(directory: Path) -> AsyncIterator[Simulated]:
-    async def receive(request: web.Request) -> web.Response:
-        running.received.append(Received(dict(request.headers), await request.read()))
-        return web.Response(status=running.answers.pop(0) if running.answers else 204)
-
-    receiver = web.Application()
-    receiver.router.add_post("/webhooks/calendly", receive)
-    async with TestServer(receiver) as target:
-        clock = Clock()
-        await clock.pin(NOW)
-        calendly = Calendly(directory, clock, keys(), url=PARTY)
-        app = web.Application()
-        app.add_subapp("/_sim/calendly", calendly.app)
-        async with TestServer(app) as server, aiohttp.ClientSession(server.make_url("/")) as http:
-            running = Simulated(calendly, clock, http, f"{target.make_url('/webhooks/calendly')}?hook=1")
-            await calendly.webhooks.start()
-            yield running
-            await calendly.webhooks.stop()
-            calendly.store.close()
 
 
 def shape(value: Any) -> Any:
