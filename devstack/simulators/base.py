@@ -21,6 +21,7 @@ HANG_SECONDS = 60
 DELIVERY_SECONDS = 15
 FLUSH_ATTEMPTS = 5
 Row = dict[str, Any]
+FAULT = web.RequestKey("fault", str)  # what happens to a request, for answers that depend on it
 
 
 class Store:
@@ -273,5 +274,6 @@ class Simulator:
             if request.transport:
                 request.transport.abort()
             return web.Response()
+        request[FAULT] = kind
         response: web.StreamResponse = await handler(request)
         return self.error(500) if kind == "500-after" else response

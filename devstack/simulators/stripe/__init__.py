@@ -1,0 +1,5 @@
+"""Stripe at /_sim/stripe: the calls that we make and transitions that we handle, as of version 2026-10-28.endive."""
+
+from devstack.simulators.stripe.server import Stripe
+
+__all__ = ["Stripe"]

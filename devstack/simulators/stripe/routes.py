@@ -1,0 +1,172 @@
+"""Which call does what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import stripe
+
+from devstack.simulators.stripe.account import Account, page
+from devstack.simulators.stripe.catalog import Catalog
+from devstack.simulators.stripe.intents import Intents
+from devstack.simulators.stripe.invoices import Invoices
+from devstack.simulators.stripe.methods import Methods
+from devstack.simulators.stripe.shapes import Row
+from devstack.simulators.stripe.subscriptions import Subscriptions
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: the id in its path and its typed parameters."""
+
+    name: str
+    given: Row
+
+
+Handler = Callable[[Call], Row]
+
+
+class Routes:
+    """Every call as "METHOD /path": the SDK's name of its parameters ("" when it takes none), and what it does."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.catalog = Catalog(account)
+        self.methods = Methods(account)
+        self.intents = Intents(account, self.methods)
+        self.invoices = Invoices(account, self.catalog, self.intents)
+        self.subscriptions = Subscriptions(account, self.catalog, self.invoices)
+
+    def table(self) -> dict[str, tuple[str, Handler]]:
+        catalog, methods, intents = self.catalog, self.methods, self.intents
+        invoices, subscriptions = self.invoices, self.subscriptions
+        return {
+            "POST /v1/products": ("ProductCreate", lambda c: catalog.create_product(c.given)),
+            "GET /v1/products/{id}": ("ProductRetrieve", self._getter("product")),
+            "POST /v1/products/{id}": ("ProductUpdate", lambda c: catalog.update_product(c.name, c.given)),
+            "GET /v1/products": ("ProductList", self._lister("product")),
+            "POST /v1/prices": ("PriceCreate", lambda c: catalog.create_price(c.given)),
+            "GET /v1/prices/{id}": ("PriceRetrieve", self._getter("price")),
+            "POST /v1/prices/{id}": ("PriceUpdate", lambda c: catalog.update_price(c.name, c.given)),
+            "GET /v1/prices": ("PriceList", lambda c: catalog.list_prices(c.given)),
+            "POST /v1/customers": ("CustomerCreate", lambda c: catalog.create_customer(c.given)),
+            "GET /v1/customers/{id}": ("CustomerRetrieve", self._getter("customer")),
+            "POST /v1/customers/{id}": ("CustomerUpdate", lambda c: catalog.update_customer(c.name, c.given)),
+            "DELETE /v1/customers/{id}": ("", self._delete_customer),
+            "GET /v1/customers": ("CustomerList", lambda c: catalog.list_customers(c.given)),
+            "GET /v1/payment_methods/{id}": ("PaymentMethodRetrieve", self._getter("payment_method")),
+            "GET /v1/payment_methods": ("PaymentMethodList", lambda c: methods.list_methods(c.given)),
+            "POST /v1/payment_methods/{id}/attach": (
+                "PaymentMethodAttach",
+                lambda c: methods.attach(c.name, catalog.customer(c.given["customer"])["id"]),
+            ),
+            "POST /v1/payment_methods/{id}/detach": ("PaymentMethodDetach", lambda c: methods.detach(c.name)),
+            "POST /v1/setup_intents": ("SetupIntentCreate", lambda c: methods.create_setup_intent(c.given)),
+            "GET /v1/setup_intents/{id}": ("SetupIntentRetrieve", self._getter("setup_intent")),
+            "POST /v1/setup_intents/{id}/confirm": (
+                "SetupIntentConfirm",
+                lambda c: methods.confirm_setup_intent(c.name, c.given),
+            ),
+            "GET /v1/payment_intents/{id}": ("PaymentIntentRetrieve", self._getter("payment_intent")),
+            "POST /v1/payment_intents/{id}/confirm": (
+                "PaymentIntentConfirm",
+                lambda c: intents.confirm(c.name, c.given),
+            ),
+            "GET /v1/charges/{id}": ("ChargeRetrieve", self._getter("charge")),
+            "POST /v1/subscriptions": ("SubscriptionCreate", lambda c: subscriptions.create(c.given)),
+            "GET /v1/subscriptions/{id}": ("SubscriptionRetrieve", self._getter("subscription")),
+            "POST /v1/subscriptions/{id}": ("SubscriptionUpdate", lambda c: subscriptions.update(c.name, c.given)),
+            "DELETE /v1/subscriptions/{id}": ("SubscriptionCancel", lambda c: subscriptions.cancel(c.name, c.given)),
+            "POST /v1/subscriptions/{id}/pause": ("SubscriptionPause", lambda c: subscriptions.pause(c.name, c.given)),
+            "POST /v1/subscriptions/{id}/resume": (
+                "SubscriptionResume",
+                lambda c: subscriptions.resume(c.name, c.given),
+            ),
+            "GET /v1/subscriptions": ("SubscriptionList", self._list_subscriptions),
+            "POST /v1/invoices/create_preview": ("InvoiceCreatePreview", lambda c: subscriptions.preview(c.given)),
+            "GET /v1/invoices/{id}": ("InvoiceRetrieve", self._getter("invoice")),
+            "GET /v1/invoices/{id}/lines": ("InvoiceListLines", self._list_lines),
+            "POST /v1/invoices/{id}/pay": ("InvoicePay", self._pay_invoice),
+            "POST /v1/invoices/{id}/void": (
+                "InvoiceVoidInvoice",
+                lambda c: invoices.void(self.account.get("invoice", c.name)),
+            ),
+            "GET /v1/invoices": ("InvoiceList", self._list_invoices),
+            "GET /v1/invoice_payments": ("InvoicePaymentList", self._lister("invoice_payment")),
+            "POST /v1/billing_portal/sessions": ("billing_portal.SessionCreate", self._portal),
+            "GET /v1/events/{id}": ("EventRetrieve", self._getter("event")),
+            "GET /v1/events": ("EventList", self._list_events),
+        }
+
+    # ---- Reading
+
+    def _getter(self, kind: str) -> Handler:
+        return lambda call: self.account.get(kind, call.name)
+
+    def _lister(self, kind: str) -> Handler:
+        return lambda call: page(self.account.store.all(kind), call.given, f"/v1/{kind}s")
+
+    def _list_subscriptions(self, call: Call) -> Row:
+        given = call.given
+        status = given.get("status")
+        rows = [
+            row
+            for row in self.account.store.all("subscription")
+            if row["customer"] == given.get("customer", row["customer"])
+            and (status == "all" or (row["status"] == status if status else row["status"] != "canceled"))
+        ]
+        return page(rows, given, "/v1/subscriptions")
+
+    def _list_invoices(self, call: Call) -> Row:
+        wanted = {name: call.given[name] for name in ("customer", "status") if name in call.given}
+        rows = self.account.find("invoice", **wanted)
+        if name := call.given.get("subscription"):
+            rows = [
+                row
+                for row in rows
+                if ((row["parent"] or {}).get("subscription_details") or {}).get("subscription") == name
+            ]
+        return page(rows, call.given, "/v1/invoices")
+
+    def _list_lines(self, call: Call) -> Row:
+        lines = self.account.get("invoice", call.name)["lines"]["data"]
+        return page(lines[::-1], call.given, f"/v1/invoices/{call.name}/lines")
+
+    def _list_events(self, call: Call) -> Row:
+        given = call.given
+        kinds = given.get("types") or ([given["type"]] if "type" in given else None)
+        since = given.get("created") if isinstance(given.get("created"), dict) else {}
+        rows = [
+            row
+            for row in self.account.store.all("event")
+            if (not kinds or row["type"] in kinds) and row["created"] >= int((since or {}).get("gte", 0))
+        ]
+        return page(rows, given, "/v1/events")
+
+    # ---- Writing
+
+    def _pay_invoice(self, call: Call) -> Row:
+        invoice = self.account.get("invoice", call.name)
+        details = (invoice["parent"] or {}).get("subscription_details") or {}
+        row = self.account.store.get("subscription", details.get("subscription") or "")
+        method = call.given.get("payment_method") or (self.subscriptions.method(row) if row else None)
+        return self.invoices.pay(invoice, method, off_session=call.given.get("off_session", True))
+
+    def _delete_customer(self, call: Call) -> Row:
+        row = self.catalog.customer(call.name)
+        for subscription in self.account.find("subscription", customer=call.name):
+            if subscription["status"] not in ("canceled", "incomplete_expired"):
+                self.subscriptions.end(subscription, "cancellation_requested")
+        self.account.put("customer", row | {"deleted": True}, "customer.deleted")
+        return {"id": call.name, "object": "customer", "deleted": True}
+
+    def _portal(self, call: Call) -> Row:
+        customer = self.catalog.customer(call.given["customer"])
+        row = self.account.new(
+            stripe.billing_portal.Session,
+            "billing_portal.session",
+            customer=customer["id"],
+            return_url=call.given.get("return_url"),
+            configuration="bpc_local",
+        )
+        row["url"] = f"https://billing.stripe.com/p/session/test_{row['id']}"
+        return row

@@ -1,0 +1,210 @@
+"""Stripe's HTTP API: form bodies, keys, idempotency, expansion, lists, errors, and the signed webhooks."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from devstack.clock import Clock
+from devstack.simulators.base import FAULT, Row, Simulator, Webhooks
+from devstack.simulators.stripe.account import API_VERSION, Account, as_list, dumps
+from devstack.simulators.stripe.renewals import FINAL_ACTIONS, Renewals
+from devstack.simulators.stripe.routes import Call, Handler, Routes
+from devstack.simulators.stripe.shapes import StripeError, decode_form, parameters
+
+RETRY_SECONDS = (0, 60, 600, 3600, 7200, 18_000, 36_000, 72_000, 72_000)  # three days, as Stripe's live mode
+KEPT_SECONDS = 24 * 3600  # an idempotency key
+REFERENCES = {  # members that name another object, which `expand` puts in their place
+    "customer": "customer",
+    "default_payment_method": "payment_method",
+    "invoice": "invoice",
+    "latest_charge": "charge",
+    "latest_invoice": "invoice",
+    "payment_intent": "payment_intent",
+    "payment_method": "payment_method",
+    "price": "price",
+    "product": "product",
+    "subscription": "subscription",
+}
+
+
+class Stripe(Simulator):
+    """One account with its customers. `secrets` signs its webhooks: while they rotate, every one of them."""
+
+    name = "stripe"
+
+    def __init__(self, directory: Path, clock: Clock, *, api_key: str, receiver: str, secrets: list[str]) -> None:
+        super().__init__(directory, clock)
+        self._api_key = api_key
+        self._secrets = secrets
+        self.webhooks = Webhooks(self.store, self.faults, url=receiver, sign=self._signed, schedule=RETRY_SECONDS)
+        self.account = Account(self.store, self._publish)
+        self.routes = Routes(self.account)
+        self.renewals = Renewals(self.account, self.routes.intents, self.routes.invoices, self.routes.subscriptions)
+        self.mutations: list[Row] = []  # what was asked of it, to count calls and keys
+        for route, (operation, handler) in self.routes.table().items():
+            method, path = route.split()
+            self.app.router.add_route(method, path, self._answered(operation, handler))
+        self.app.router.add_get("/_requests", self._show_mutations)
+        clock.followers.append(self._follow)
+
+    # ---- Transport
+
+    def _answered(self, operation: str, handler: Handler) -> Callable[[web.Request], Any]:
+        async def answer(request: web.Request) -> web.Response:
+            number = f"req_{self.account.random(14)}"
+            try:
+                self._admit(request)
+                status, body, replayed = self._once(request, await request.text(), operation, handler, number)
+            except StripeError as error:
+                status, body, replayed = error.status, error.body, False
+            headers = {"Request-Id": number, "Stripe-Version": API_VERSION}
+            if replayed:
+                headers["Idempotent-Replayed"] = "true"
+            return web.json_response(body, status=status, headers=headers)
+
+        return answer
+
+    def _admit(self, request: web.Request) -> None:
+        if request.headers.get("Authorization") != f"Bearer {self._api_key}":
+            raise StripeError("Invalid API Key provided.", status=401)
+        if request.headers.get("Stripe-Version", API_VERSION) != API_VERSION:
+            raise StripeError(f"This account is used with {API_VERSION} only.")
+
+    def _once(
+        self, request: web.Request, text: str, operation: str, handler: Handler, number: str
+    ) -> tuple[int, Row, bool]:
+        """Answer a call; with a key that was used before, as before: declines and failures are kept, too."""
+        self.tick()
+        key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+        form = text if request.method == "POST" else request.query_string
+        digest = hashlib.sha256(f"{request.method} {request.path}\n{form}".encode()).hexdigest()
+        kept = self.store.get("idempotency", key) if key else None
+        if kept and kept["at"] > self.account.now - KEPT_SECONDS:
+            if kept["digest"] != digest:
+                message = (
+                    "Keys for idempotent requests can only be used with the same parameters they were first used with."
+                )
+                raise StripeError(message, type="idempotency_error")
+            return kept["status"], kept["body"], True
+        given = decode_form(form)
+        given = parameters(operation, given) if operation else given
+        self.account.request = {"id": number, "idempotency_key": key}
+        if request.method != "GET":
+            self.mutations.append({"method": request.method, "path": request.path, "key": key, "form": given})
+        try:
+            row = handler(Call(request.match_info.get("id", ""), given))
+            status, body = 200, self._expanded(row, given.get("expand") or [])
+        except StripeError as error:
+            if error.status != 402:
+                raise
+            status, body = error.status, error.body
+        finally:
+            self.account.request = {"id": None, "idempotency_key": None}
+        if key:
+            fails = request.get(FAULT) == "500-after"
+            lost = {"error": {"type": "api_error", "message": "An unknown error occurred."}}
+            answer = {"status": 500, "body": lost} if fails else {"status": status, "body": body}
+            self.store.put("idempotency", key, {"digest": digest, "at": self.account.now, **answer})
+        return status, body, False
+
+    def _expanded(self, row: Row, paths: list[str]) -> Row:
+        row = json.loads(json.dumps(row))
+        for path in paths:
+            self._expand(row, path.split("."))
+        return row
+
+    def _expand(self, row: Row, path: list[str]) -> None:
+        head, *rest = path
+        if row.get("object") == "invoice" and head == "payments":
+            row["payments"] = as_list(self.account.find("invoice_payment", invoice=row["id"]), "/v1/invoice_payments")
+        elif row.get("object") == "invoice" and head == "confirmation_secret":
+            intent = self.routes.invoices.payment_of(row)
+            row[head] = {"type": "payment_intent", "client_secret": intent["client_secret"]} if intent else None
+        elif isinstance(row.get(head), str) and head in REFERENCES:
+            row[head] = self.store.get(REFERENCES[head], row[head])
+            row[head] = json.loads(json.dumps(row[head]))
+        for below in row[head] if isinstance(row.get(head), list) else [row.get(head)]:
+            if rest and isinstance(below, dict):
+                self._expand(below, rest)
+
+    # ---- Time, faults, events
+
+    def tick(self) -> None:
+        """Let happen what is due by now."""
+        self.renewals.advance(int(self.clock.now().timestamp()))
+
+    async def _follow(self, at: datetime | None) -> None:
+        self.renewals.advance(int(at.timestamp() if at else time.time()))
+
+    async def run(self) -> None:
+        """Keep up with the clock while nobody calls."""
+        while True:
+            self.tick()
+            await asyncio.sleep(1)
+
+    async def control(self, options: Row) -> None:
+        """`finalAction` after the last failed attempt; `authenticate` an intent with 3-D Secure; `expireCard`."""
+        final, intent = options.pop("finalAction", None), options.pop("authenticate", None)
+        expire = options.pop("expireCard", None)
+        await super().control(options)
+        if final is not None:
+            if final not in FINAL_ACTIONS:
+                raise ValueError(f"finalAction is one of {', '.join(FINAL_ACTIONS)}")
+            self.renewals.final_action = final
+        if expire is not None:
+            self._expire_card(expire)
+        if intent is not None:
+            self._authenticate(str(intent))
+
+    def _authenticate(self, name: str) -> None:
+        self.tick()
+        routes = self.routes
+        confirm = routes.intents.confirm if name.startswith("pi_") else routes.methods.confirm_setup_intent
+        try:
+            confirm(name, {"authenticated": True})
+        except StripeError as error:
+            raise ValueError(str(error)) from None
+
+    def _expire_card(self, name: str) -> None:
+        """The card's last month is the current one."""
+        row = self.store.get("payment_method", name)
+        if row is None or "card" not in row:
+            raise ValueError(f"there is no card {name}")
+        now = self.clock.now()
+        card = {**row["card"], "exp_month": now.month, "exp_year": now.year}
+        self.account.put("payment_method", {**row, "card": card}, "payment_method.automatically_updated")
+
+    async def reset(self) -> None:
+        await self.webhooks.forget()
+        await super().reset()
+        self.mutations.clear()
+        self.renewals.final_action = "cancel"
+
+    def error(self, status: int) -> web.Response:
+        kind, message = (
+            ("api_error", "An unknown error occurred.")
+            if status >= 500
+            else ("invalid_request_error", "Too many requests.")
+        )
+        body = {"error": {"type": kind, "message": message, **({"code": "rate_limit"} if status == 429 else {})}}
+        return web.json_response(body, status=status, headers={"Stripe-Should-Retry": "true"})
+
+    def _publish(self, event: Row) -> None:
+        self.webhooks.send(event["id"], dumps(event))
+
+    def _signed(self, _: str, body: bytes) -> dict[str, str]:
+        at = int(time.time())
+        signed = f"{at}.".encode() + body
+        signatures = [hmac.digest(secret.encode(), signed, hashlib.sha256).hex() for secret in self._secrets]
+        return {"stripe-signature": ",".join([f"t={at}", *(f"v1={each}" for each in signatures)])}
+
+    async def _show_mutations(self, _: web.Request) -> web.Response:
+        return web.json_response({"requests": self.mutations})
