@@ -15,7 +15,7 @@ grant select on public.user_role, public.coach_profile, public.coach_rate, publi
 grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, coach_timezone, mentee_timezone, rate_amount, price_amount,
               currency, note, hold_expires_at, cancelled_at, cancelled_by, cancellation_reason, version, created_at, updated_at)
   on public.session to authenticated;
-grant select on public.session_transition to authenticated;
+grant select on public.session_transition, public.review to authenticated;
 
 -- The service role reads what jobs and support need, and writes through functions only.
 grant select on all tables in schema public to service_role;
@@ -25,7 +25,8 @@ revoke all on public._prisma_migrations from service_role;
 grant execute on function private.guard(), private.caller_id(), private.caller_is(public.role_name) to anon, authenticated, service_role;
 
 grant execute on function
-  public.list_coaches(text, timestamptz, uuid, integer), public.get_coach(uuid)
+  public.list_coaches(text, timestamptz, uuid, integer), public.get_coach(uuid),
+  public.list_reviews(uuid, timestamptz, uuid, integer)
   to anon, authenticated;
 
 grant execute on function
@@ -33,13 +34,16 @@ grant execute on function
   public.get_member(uuid), public.save_member(uuid, jsonb, integer, text[]),
   public.get_user_roles(uuid), public.set_user_roles(uuid, text[], text, integer),
   public.get_coach_profile(), public.create_coach_profile(jsonb), public.update_coach_profile(jsonb, integer),
+  public.list_coach_rates(timestamptz, uuid, integer),
   public.list_schedules(uuid, timestamptz, uuid, integer), public.get_schedule(uuid), public.create_schedule(jsonb, text, uuid),
   public.update_schedule(uuid, jsonb, integer, text), public.delete_schedule(uuid, text), public.make_default_schedule(uuid, text),
   public.availability_context(uuid, integer),
   public.booking_context(uuid, timestamptz, timestamptz, integer),
   public.book_session(uuid, timestamptz, integer, uuid, integer, jsonb, text), public.record_refusal(integer, jsonb),
   public.get_session(uuid), public.list_sessions(text, text, timestamptz, timestamptz, timestamptz, uuid, integer),
-  public.cancel_session(uuid, text, integer)
+  public.cancel_session(uuid, text, integer),
+  public.post_review(uuid, integer, text), public.get_review(uuid), public.moderate_review(uuid, uuid, text, text, integer),
+  public.session_metrics(text, date, date, text), public.coach_metrics(uuid, date, date, text)
   to authenticated;
 
 grant execute on function
@@ -50,5 +54,6 @@ grant execute on function
   public.record_webhook_event(text, text, text, jsonb), public.claim_webhook_event(uuid, integer),
   public.fail_webhook_event(uuid, text, boolean), public.sweep_webhook_events(integer, integer),
   public.apply_clerk_user(uuid, text, text, boolean, text, text, timestamptz), public.delete_clerk_user(uuid, text),
-  public.claim_outbox_events(integer, integer), public.mark_outbox_published(uuid[])
+  public.claim_outbox_events(integer, integer), public.mark_outbox_published(uuid[]),
+  public.roll_up_metrics(integer)
   to service_role;

@@ -31,6 +31,7 @@ PUBLIC = {
     ("GET", "/api/docs"),
     ("GET", "/api/coach"),
     ("GET", "/api/coach/{coachId}"),
+    ("GET", "/api/coach/{coachId}/reviews"),
     ("POST", "/webhooks/clerk"),
 }
 CANARIES = {"SessionsFunction", "ClerkFunction"}  # money and webhooks

@@ -14,7 +14,7 @@ from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 
 from tests.support.stack import ROOT, SignedIn, Stack
-from tests.support.story import at, book, next_weekday, published_coach
+from tests.support.story import at, book, complete_sessions, next_weekday, published_coach
 
 TABLES = {
     "availability_schedule": "coach",
@@ -22,6 +22,7 @@ TABLES = {
     "coach_rate": "coach",
     "member_change": "self",
     "member_profile": "self",
+    "review": "participants",
     "session": "participants",
     "session_transition": "participants",
     "user_account": "self",
@@ -33,7 +34,7 @@ HIDDEN_COLUMNS = {
     "member_change": {"database_role", "impersonator", "reason", "request_id"},
     "session": {"blocked", "buffer_before", "buffer_after", "fee_amount", "fee_bps"},
 }
-PUBLIC_FUNCTIONS = {"list_coaches", "get_coach"}
+PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "list_reviews"}
 SERVICE_FUNCTIONS = {
     "apply_clerk_user",
     "claim_outbox_events",
@@ -42,6 +43,7 @@ SERVICE_FUNCTIONS = {
     "fail_webhook_event",
     "mark_outbox_published",
     "record_webhook_event",
+    "roll_up_metrics",
     "sweep_webhook_events",
 }
 
@@ -61,6 +63,9 @@ class Story:
 def story(stack: Stack) -> Story:
     coach, mentee, stranger = published_coach(stack), stack.user(), stack.user()
     assert book(mentee, coach, at(next_weekday(), "10:00")).status_code == 201
+    complete_sessions(stack, coach)
+    session = mentee.get("/api/sessions").json()["data"][0]
+    assert mentee.post(f"/api/sessions/{session['id']}/review", {"rating": 5}).status_code == 201
     for member in (mentee, stranger):
         assert member.put("/api/user/member", {"companyName": "Harbor Street", "version": 0}).status_code == 200
     return Story(coach, mentee, stranger, published_coach(stack), stack.user("ADMIN"))
@@ -83,6 +88,7 @@ def catalogue(stack: Stack) -> Iterator[tuple[str, dict[str, str], list[str]]]:
                        when 'uuid' then '00000000-0000-0000-0000-000000000000'
                        when 'integer' then '1' when 'jsonb' then '{}'
                        when 'timestamp with time zone' then '2030-01-01T00:00:00Z' when 'boolean' then 'true'
+                       when 'date' then '2030-01-01'
                        when 'text[]' then '{}' when 'uuid[]' then '{}' else 'x' end
                      from unnest(p.proargtypes) t) as given,
                p.proargnames as names,

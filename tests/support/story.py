@@ -78,3 +78,13 @@ def book(
 ) -> httpx.Response:
     body = {"coachId": coach.user_id, "start": iso(start), "duration": duration, **more}
     return mentee.post("/api/sessions", body, key=key or uuid4().hex)
+
+
+def complete_sessions(stack: Stack, coach: SignedIn) -> None:
+    """Every session booked with the coach is held, whenever it was to be."""
+    with stack.database() as database:
+        database.execute(
+            """select private.move_session(id, 'COMPLETED', 'SYSTEM', null, null)
+               from session where coach_id = %s and status = 'SCHEDULED'""",
+            [coach.user_id],
+        )

@@ -1,11 +1,15 @@
-"""POST GET PATCH /api/coach/profile: what I offer as a coach."""
+"""POST GET PATCH /api/coach/profile, GET …/rates: what I offer as a coach."""
+
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from coachline.api import caller, create_app, created, doc, entrypoint, requires
-from coachline.models import Data, one
+from coachline.models import Data, Page, many, one
+from coachline.pagination import PageQuery
 from coachline.scheduling import profiles
-from coachline.scheduling.profiles import CoachProfile, CoachProfileInput, CoachProfilePatch
+from coachline.scheduling.profiles import CoachProfile, CoachProfileInput, CoachProfilePatch, Rate
 
 app = create_app()
 
@@ -35,6 +39,15 @@ def get_profile() -> Data[CoachProfile]:
 )
 def update_profile(body: CoachProfilePatch) -> Data[CoachProfile]:
     return one(profiles.update_profile(caller(app), body))
+
+
+@app.get(
+    "/api/coach/profile/rates",
+    middlewares=[requires("coach_profile:read")],
+    **doc("Every rate I have had, latest first", tag="Coaching"),
+)
+def list_rates(query: Annotated[PageQuery, Query()]) -> Page[Rate]:
+    return many(profiles.list_rates(caller(app), query))
 
 
 lambda_handler = entrypoint(app)

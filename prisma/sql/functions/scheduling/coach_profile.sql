@@ -27,28 +27,38 @@ language sql immutable set search_path = '' as $$
   select case when amount is not null then jsonb_build_object('amount', amount, 'currency', currency) end;
 $$;
 
--- What anyone may see of a coach.
+-- The prices of single durations that are in force now, shortest first.
+create or replace function private.duration_prices(coach_id uuid) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object('duration', r.duration_minutes, 'price', private.money(r.amount, r.currency))
+                            order by r.duration_minutes), '[]')
+  from public.coach_rate r
+  where r.coach_id = duration_prices.coach_id and r.duration_minutes is not null
+    and r.valid_from <= private.now() and (r.valid_to is null or r.valid_to > private.now());
+$$;
+
+-- What anyone may see of a coach. Sessions that were completed since the last roll-up are counted from their deltas.
 create or replace function private.coach_json(p public.coach_profile) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
-    'coach_id', p.user_id, 'name', private.display_name(p.user_id), 'bio', p.bio, 'specialties', p.specialties,
+    'coach_id', p.user_id, 'name', private.display_name(p.user_id), 'bio', p.bio, 'specialties', p.specialties, 'languages', p.languages,
     'years_coaching', p.years_coaching, 'certifications', p.certifications,
-    'hourly_rate', private.money(r.amount, r.currency),
+    'hourly_rate', private.money(r.amount, r.currency), 'duration_prices', private.duration_prices(p.user_id),
     'default_duration', p.default_duration, 'minimum_duration', p.minimum_duration, 'maximum_duration', p.maximum_duration,
-    'allow_custom_duration', p.allow_custom_duration)
-  from (select (private.rate_in_force(p.user_id, null, private.now())).*) r;
+    'allow_custom_duration', p.allow_custom_duration,
+    'average_rating', round(l.rating_sum::numeric / nullif(l.review_count, 0), 2), 'review_count', coalesce(l.review_count, 0),
+    'completed_sessions', coalesce(l.completed, 0) + coalesce(
+      (select sum(d.count) from private.metric_delta d where d.coach_id = p.user_id and d.measure = 'COMPLETED'), 0))
+  from (select (private.rate_in_force(p.user_id, null, private.now())).*) r
+  left join private.coach_listing l on l.coach_id = p.user_id;
 $$;
 
--- What its owner sees. Completeness: a fifth each for bio (50 characters), specialty, rate, certification or years, and a schedule.
+-- What its owner sees besides. How complete it is, is a rule of the layer (scheduling/completeness.py).
 create or replace function private.coach_profile_json(p public.coach_profile) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select private.coach_json(p) || jsonb_build_object(
     'status', p.status, 'version', p.version, 'created_at', p.created_at, 'updated_at', p.updated_at,
-    'completeness',
-      20 * ((length(trim(p.bio)) >= 50)::int + (cardinality(p.specialties) > 0)::int
-            + ((private.rate_in_force(p.user_id, null, private.now())).id is not null)::int
-            + (cardinality(p.certifications) > 0 or p.years_coaching is not null)::int
-            + exists (select 1 from public.availability_schedule a where a.coach_id = p.user_id)::int));
+    'has_schedule', exists (select 1 from public.availability_schedule a where a.coach_id = p.user_id));
 $$;
 
 create or replace function public.get_coach_profile() returns jsonb
@@ -63,13 +73,15 @@ begin
   return private.coach_profile_json(mine);
 end $$;
 
--- A new hourly rate from now on, or none (JSON null); the one before keeps its period, because sessions were priced by it.
-create or replace function private.set_hourly_rate(coach_id uuid, rate jsonb) returns void
+drop function if exists private.set_hourly_rate(uuid, jsonb);
+
+-- A new rate from now on, or none (JSON null), by the hour or of one duration; the one before keeps its period, because sessions were priced by it.
+create or replace function private.set_rate(coach_id uuid, duration integer, rate jsonb) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_column
 declare
   moment timestamptz := private.now();
-  current public.coach_rate := private.rate_in_force(set_hourly_rate.coach_id, null, moment);
+  current public.coach_rate := private.rate_in_force(set_rate.coach_id, duration, moment);
 begin
   if current.amount = (rate ->> 'amount')::integer and current.currency = rate ->> 'currency' then
     return;
@@ -80,8 +92,43 @@ begin
     update public.coach_rate r set valid_to = moment where r.id = current.id;
   end if;
   if rate <> 'null' then
-    insert into public.coach_rate (coach_id, amount, currency, valid_from)
-    values (set_hourly_rate.coach_id, (rate ->> 'amount')::integer, rate ->> 'currency', moment);
+    insert into public.coach_rate (coach_id, duration_minutes, amount, currency, valid_from)
+    values (set_rate.coach_id, duration, (rate ->> 'amount')::integer, rate ->> 'currency', moment);
+  end if;
+end $$;
+
+-- What a body says of rates: `hourly_rate`, and `duration_prices` as a whole, each only if it is sent.
+create or replace function private.set_rates(p public.coach_profile, body jsonb) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  changed record;
+  currency text;
+  wrong jsonb;
+begin
+  if body ? 'hourly_rate' then
+    perform private.set_rate(p.user_id, null, body -> 'hourly_rate');
+  end if;
+  if body ? 'duration_prices' then
+    for changed in
+      select coalesce(sent.duration, kept.duration) as duration, coalesce(sent.price, 'null') as price
+      from jsonb_to_recordset(private.duration_prices(p.user_id)) kept (duration integer)
+      full join jsonb_to_recordset(body -> 'duration_prices') sent (duration integer, price jsonb) on sent.duration = kept.duration
+      order by 1
+    loop
+      perform private.set_rate(p.user_id, changed.duration, changed.price);
+    end loop;
+  end if;
+  currency := (private.rate_in_force(p.user_id, null, private.now())).currency;
+  select jsonb_agg(jsonb_build_object('pointer', '#/durationPrices', 'detail', m.detail)) into wrong
+  from jsonb_to_recordset(private.duration_prices(p.user_id)) d (duration integer, price jsonb)
+  cross join lateral (values
+    (d.duration not between p.minimum_duration and p.maximum_duration,
+     format('the price of %s minutes lies outside of minimumDuration and maximumDuration', d.duration)),
+    (d.price ->> 'currency' <> currency,
+     format('the price of %s minutes is in %s and the hourly rate in %s; a coach has one currency', d.duration, d.price ->> 'currency', currency))
+  ) m (is_wrong, detail) where m.is_wrong;
+  if wrong is not null then
+    perform private.refuse(422, 'validation_failed', 'The prices do not fit the profile.', jsonb_build_object('errors', wrong));
   end if;
 end $$;
 
@@ -104,18 +151,16 @@ begin
   if answer is not null then
     return answer;
   end if;
-  perform private.require_keys(input, array['bio', 'specialties', 'years_coaching', 'certifications', 'default_duration',
-    'minimum_duration', 'maximum_duration', 'allow_custom_duration', 'hourly_rate']);
-  made := jsonb_populate_record(null::public.coach_profile, input || jsonb_build_object('user_id', caller, 'status', 'DRAFT',
+  perform private.require_keys(input, array['bio', 'specialties', 'years_coaching', 'certifications', 'languages', 'default_duration',
+    'minimum_duration', 'maximum_duration', 'allow_custom_duration', 'hourly_rate', 'duration_prices']);
+  made := jsonb_populate_record(null::public.coach_profile, '{"languages": []}' || input || jsonb_build_object('user_id', caller, 'status', 'DRAFT',
     'availability_version', 1, 'version', 1, 'created_at', private.now(), 'updated_at', private.now()));
   perform private.check_durations(made);
   insert into public.coach_profile select made.* on conflict do nothing;
   if not found then
     return private.end_idempotent(private.refused(409, 'profile_exists', 'You have a coach profile already. PATCH /api/coach/profile changes it.'));
   end if;
-  if input -> 'hourly_rate' <> 'null' then
-    perform private.set_hourly_rate(caller, input -> 'hourly_rate');
-  end if;
+  perform private.set_rates(made, input);
   select * into made from public.coach_profile p where p.user_id = caller;
   return private.end_idempotent(private.answer(201, private.coach_profile_json(made)));
 end $$;
@@ -125,20 +170,20 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   caller uuid := private.require_caller('coach_profile:manage');
   mine public.coach_profile;
+  before public.profile_status;
   missing jsonb;
 begin
-  perform private.require_keys(patch, array['bio', 'specialties', 'years_coaching', 'certifications', 'default_duration',
-    'minimum_duration', 'maximum_duration', 'allow_custom_duration', 'hourly_rate', 'status']);
+  perform private.require_keys(patch, array['bio', 'specialties', 'years_coaching', 'certifications', 'languages', 'default_duration',
+    'minimum_duration', 'maximum_duration', 'allow_custom_duration', 'hourly_rate', 'duration_prices', 'status']);
   select * into mine from public.coach_profile p where p.user_id = caller for update;
   if mine.user_id is null then
     perform private.refuse(404, 'not_found', 'You have no coach profile yet. POST /api/coach/profile makes one.');
   end if;
   perform private.require_version(mine.version, expected_version);
+  before := mine.status;
   mine := jsonb_populate_record(mine, patch);
   perform private.check_durations(mine);
-  if patch ? 'hourly_rate' then
-    perform private.set_hourly_rate(caller, patch -> 'hourly_rate');
-  end if;
+  perform private.set_rates(mine, patch);
   if mine.status = 'PUBLISHED' then
     select jsonb_agg(jsonb_build_object('pointer', m.pointer, 'detail', m.detail)) into missing from (values
       (length(trim(mine.bio)) >= 50, '#/bio', 'a published profile needs a bio of at least 50 characters'),
@@ -151,8 +196,27 @@ begin
   end if;
   update public.coach_profile p set
     bio = mine.bio, specialties = mine.specialties, years_coaching = mine.years_coaching, certifications = mine.certifications,
-    default_duration = mine.default_duration, minimum_duration = mine.minimum_duration, maximum_duration = mine.maximum_duration,
+    languages = mine.languages, default_duration = mine.default_duration, minimum_duration = mine.minimum_duration, maximum_duration = mine.maximum_duration,
     allow_custom_duration = mine.allow_custom_duration, status = mine.status
   where p.user_id = caller returning * into mine;
+  if mine.status <> before then
+    perform private.emit('CoachProfile' || initcap(mine.status::text), jsonb_build_object('coachId', caller, 'version', mine.version));
+  end if;
   return private.answer(200, private.coach_profile_json(mine));
+end $$;
+
+-- Every rate the caller has had, latest first; keyset on (valid_from, id).
+create or replace function public.list_coach_rates(before_valid_from timestamptz default null, before_id uuid default null, page_size integer default 25)
+returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  caller uuid := private.require_caller('coach_profile:read');
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'duration', r.duration_minutes, 'price', private.money(r.amount, r.currency),
+                                                 'valid_from', r.valid_from, 'valid_to', r.valid_to)
+                              order by r.valid_from desc, r.id desc), '[]')
+    from (select * from public.coach_rate r
+          where r.coach_id = caller and (before_id is null or (r.valid_from, r.id) < (before_valid_from, before_id))
+          order by r.valid_from desc, r.id desc limit least(page_size, 101)) r);
 end $$;
