@@ -4,6 +4,7 @@ Under maintenance, which the guard asks about last: whoever may write is answere
 can be tried with the example of its own description.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,8 @@ class Owned:
 def row(world: World, kind: str) -> Owned:
     """A row of each kind in OWNED that belongs to somebody of the world."""
     match kind:
+        case "coach":
+            return Owned(world.coach, world.coach.user_id)
         case "session":
             return Owned(world.mentee, world.session_id)
         case "schedule":
@@ -148,7 +151,7 @@ def test_a_route_shows_a_stranger_nothing_of_anothers(
             assert route.owned is not None
             theirs = row(world, route.owned)
             start = next(path for path in OWNED if route.path.startswith(path))
-            path = start[: start.index("{")] + theirs.id + route.path[len(start) :]
+            path = re.sub(r"\{\w+\}", theirs.id, start) + route.path[len(start) :]
             if route.path == start and route.method == "GET":
                 assert theirs.owner.get(path).status_code == 200, f"{path} is not the row that its owner sees"
             answer = send(route, stranger, path)
