@@ -61,12 +61,17 @@ def test_reads_take_one(stack: Stack, coach: SignedIn, mentee: SignedIn) -> None
         (coach, "/api/coach/profile/rates"),
         (coach, "/api/coaching/availability"),
         (coach, f"/api/coaching/availability/{schedule['id']}"),
+        (coach, f"/api/coaching/availability/{schedule['id']}/preview"),
+        (mentee, f"/api/coaching/slots?coachId={coach.user_id}&explain={iso(at(monday, '15:00'))}"),
         (mentee, "/api/sessions"),
         (mentee, f"/api/sessions/{session['id']}"),
         (mentee, "/api/health?deep=1"),
     ]
     counted = {path: trips(stack, partial(who.get, path)) for who, path in reads}
     counted["slots"] = trips(stack, lambda: slots(mentee, coach, at(monday, "09:00"), at(monday, "17:00")))
+    counted["conflicts"] = trips(
+        stack, lambda: coach.post("/api/coaching/availability/conflicts", {"scheduleId": schedule["id"]})
+    )
     counted["health"] = trips(stack, lambda: mentee.get("/api/health"))
     assert counted.pop("health") == 0
     assert counted == dict.fromkeys(counted, 1)

@@ -1,20 +1,21 @@
 """Slots and bookings: one reading of the database and one decision, `open_slots`, for both."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationInfo, field_validator, model_validator
 
 from coachline import clock
 from coachline.api import Caller
 from coachline.database import Database, as_caller, unwrap
 from coachline.models import Input, Instant, Money, Output, Price, Query, TimeZoneName, example
 from coachline.problems import Problem, Unprocessable
+from coachline.scheduling.explanations import Explanation, explain, for_length
 from coachline.scheduling.precedence import winning_schedule
-from coachline.scheduling.schedule import Schedule
-from coachline.scheduling.schedule_input import SessionMinutes
+from coachline.scheduling.schedule import Schedule, ScheduleType
+from coachline.scheduling.schedule_input import SessionMinutes, together
 from coachline.scheduling.slots import open_slots, refusal_reason
 
 LONGEST_RANGE = timedelta(days=92)
@@ -23,23 +24,45 @@ _LAST_MOMENT = datetime.max.replace(tzinfo=UTC) - _MOMENT
 
 
 class SlotQuery(Query):
-    """Which slots: those that start in `[from, to)`, at most 92 days. Without a duration, the coach's default."""
+    """Which slots: those that start in `[from, to)`, at most 92 days. Without a duration, the coach's default.
+
+    With `explain` also why that instant is or is not among them; then `from` and `to` may be left out.
+    """
 
     coach_id: UUID
-    from_: Annotated[Instant, Field(alias="from", examples=["2027-03-08T00:00:00Z"])]
-    to: Annotated[Instant, Field(examples=["2027-03-15T00:00:00Z"])]
+    explain: Annotated[Instant | None, Field(examples=["2027-03-08T14:00:00Z"])] = None
+    from_: Annotated[Instant | None, Field(alias="from", examples=["2027-03-08T00:00:00Z"])] = None
+    to: Annotated[Instant | None, Field(examples=["2027-03-15T00:00:00Z"])] = None
     duration: SessionMinutes | None = None
     timezone: TimeZoneName | None = None
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _bounded(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        absent = [name for name in ("from", "to") if isinstance(given, dict) and given.get(name) is None]
+        optional = isinstance(given, dict) and given.get("explain") is not None and len(absent) == 2
+        query: Self = together(given, handler, [] if optional else [((name,), "Field required") for name in absent])
+        return query
+
     @field_validator("to")
     @classmethod
-    def _range(cls, to: datetime, info: ValidationInfo) -> datetime:
-        start = info.data.get("from_")
-        if start and to < start:
+    def _range(cls, to: datetime | None, info: ValidationInfo) -> datetime | None:
+        start, asked = info.data.get("from_"), info.data.get("explain")
+        if start and to and to < start:
             raise ValueError("must not be before `from`")
-        if start and to - start > LONGEST_RANGE:
+        if start and to and to - start > LONGEST_RANGE:
             raise ValueError("must be at most 92 days after `from`")
+        if start and to and asked and not start <= asked < to:
+            raise ValueError("must be later than `explain`, and `from` must not")
         return to
+
+    @property
+    def range(self) -> tuple[datetime, datetime]:
+        """The instants [from, to) to look at."""
+        if self.from_ is None or self.to is None:
+            at = self.explain or _LAST_MOMENT
+            return at, min(at, _LAST_MOMENT) + _MOMENT
+        return self.from_, self.to
 
 
 class Slot(Output):
@@ -48,6 +71,23 @@ class Slot(Output):
     start: Instant
     end: Instant
     local_start: str
+
+
+class RulingSchedule(Output):
+    """The schedule whose rule it is. Its name is the coach's own business."""
+
+    id: UUID
+    type: ScheduleType
+    timezone: str
+
+
+class SlotExplanation(Output):
+    """Why a start is not offered; `reason` is null when it is. Whose session is in the way is nobody's business."""
+
+    start: Instant
+    offered: bool
+    reason: Explanation | None
+    schedule: RulingSchedule | None
 
 
 class Slots(Output):
@@ -60,12 +100,14 @@ class Slots(Output):
         timezone="Europe/London",
         duration=60,
         price={"amount": 15000, "currency": "USD"},
+        explanation=None,
     )
 
     data: list[Slot]
     timezone: str
     duration: int
     price: Money
+    explanation: SlotExplanation | None
 
 
 class BookingRequest(Input):
@@ -89,19 +131,22 @@ class BookingRequest(Input):
 
 def list_slots(caller: Caller, query: SlotQuery) -> Slots:
     """The coach's open slots. The zone is the asked-for one, else the caller's own."""
+    first, last = query.range
     context = as_caller(caller).read(
         "booking_context",
         coach_id=str(query.coach_id),
-        from_at=query.from_.isoformat(),
-        to_at=query.to.isoformat(),
+        from_at=first.isoformat(),
+        to_at=last.isoformat(),
         duration=query.duration,
     )
-    if not context["duration_offered"]:
+    offered = context["duration_offered"]
+    if not offered and not query.explain:
         raise Unprocessable(errors=[{"parameter": "duration", "detail": "This coach does not offer that duration"}])
     minutes = context["duration"]
     zone = ZoneInfo(query.timezone or context["timezone"])
     length = timedelta(minutes=minutes)
-    starts = open_slots(start=query.from_, end=query.to, now=clock.now(), duration=minutes, **_diary(context, minutes))
+    asked = {"duration": minutes, "now": clock.now(), **_diary(context, minutes)}
+    starts = open_slots(start=first, end=last, **asked) if offered else []
     return Slots.model_construct(
         data=[
             Slot.model_construct(start=start, end=start + length, local_start=start.astimezone(zone).isoformat())
@@ -110,6 +155,21 @@ def list_slots(caller: Caller, query: SlotQuery) -> Slots:
         timezone=zone.key,
         duration=minutes,
         price=Money.model_validate({key: context["price"][key] for key in ("amount", "currency")}),
+        explanation=_explained(query.explain, context, asked) if query.explain else None,
+    )
+
+
+def _explained(start: datetime, context: dict[str, Any], asked: dict[str, Any]) -> SlotExplanation:
+    schedules = [Schedule.model_validate(row) for row in context["schedules"]]
+    latest = datetime.max.replace(tzinfo=UTC) - timedelta(minutes=asked["duration"])
+    reason, ruling = explain(**{**asked, "schedules": schedules, "start": min(start, latest)})
+    if not context["duration_offered"]:
+        reason = "duration"
+    return SlotExplanation.model_construct(
+        start=start,
+        offered=reason is None,
+        reason=reason,
+        schedule=RulingSchedule.model_validate(ruling) if ruling else None,
     )
 
 
@@ -180,15 +240,8 @@ def _diary(context: dict[str, Any], minutes: int) -> dict[str, Any]:
     """The arguments of `open_slots` that the database knows."""
     instant = datetime.fromisoformat
     return {
-        "schedules": [_for_length(Schedule.model_validate(row), minutes) for row in context["schedules"]],
+        "schedules": [for_length(Schedule.model_validate(row), minutes) for row in context["schedules"]],
         "busy": [(instant(start), instant(end)) for start, end in context["busy"]],
         "blocked": [(instant(start), instant(end)) for start, end in context["blocked"]],
         "session_starts": [instant(start) for start in context["session_starts"]],
     }
-
-
-def _for_length(schedule: Schedule, minutes: int) -> Schedule:
-    """A schedule that does not take sessions of this length still rules its dates, but opens nothing on them."""
-    if (schedule.minimum_duration or 0) <= minutes <= (schedule.maximum_duration or minutes):
-        return schedule
-    return schedule.model_copy(update={"weekly": (), "overrides": ()})

@@ -10,7 +10,8 @@ in Tokyo begins and ends at midnight there, and no instant ever has two sets of 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -24,6 +25,14 @@ _RANK = {
     ScheduleType.OVERRIDE: 3,
     ScheduleType.VACATION: 4,
 }
+
+
+class Source(StrEnum):
+    """Where a ruling schedule's hours of a date come from."""
+
+    WEEKLY = "WEEKLY"
+    OVERRIDE = "OVERRIDE"
+    VACATION = "VACATION"
 
 
 class Reign(NamedTuple):
@@ -56,12 +65,20 @@ def winning_schedule(schedules: Sequence[Schedule], at: datetime) -> Schedule | 
     return None
 
 
+def source_at(schedule: Schedule, at: int) -> Source:
+    """Where a schedule's hours at an instant come from."""
+    if schedule.type is ScheduleType.VACATION:
+        return Source.VACATION
+    today = date.fromordinal(local_date(schedule.timezone, at))
+    return Source.OVERRIDE if any(each.date == today for each in schedule.overrides) else Source.WEEKLY
+
+
 def reigns(schedules: Sequence[Schedule], first: int, last: int) -> list[Reign]:
     """Who rules when between the instants `first` and `last`, in order and disjoint."""
     found: list[Reign] = []
     free = [(first, last)]
     for schedule in _by_precedence(schedules):
-        begin, end = _in_force(schedule)
+        begin, end = in_force(schedule)
         left: list[tuple[int, int]] = []
         for start, stop in free:
             taken_from, taken_to = max(start, begin), min(stop, end)
@@ -103,7 +120,8 @@ def _by_precedence(schedules: Sequence[Schedule]) -> list[Schedule]:
     return [schedule for _, schedule in sorted(enumerate(counting), key=key, reverse=True)]
 
 
-def _in_force(schedule: Schedule) -> tuple[int, int]:
+def in_force(schedule: Schedule) -> tuple[int, int]:
+    """The instants [first, last) in which its dates let it apply."""
     zone = schedule.timezone
     begin = instant(zone, schedule.valid_from.toordinal()) if schedule.valid_from else EARLIEST
     end = instant(zone, schedule.valid_to.toordinal() + 1) if schedule.valid_to else LATEST

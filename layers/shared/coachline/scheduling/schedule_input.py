@@ -51,20 +51,20 @@ EXAMPLE = {
 
 _BOUNDED = ("VACATION", "HOLIDAY", "OVERRIDE")
 
-_Fault = tuple[tuple[int | str, ...], str]
+Fault = tuple[tuple[int | str, ...], str]
 
 
-def _also(find_faults: Callable[[Sequence[Any], ValidationInfo], Iterator[_Fault]]) -> WrapValidator:
+def _also(find_faults: Callable[[Sequence[Any], ValidationInfo], Iterator[Fault]]) -> WrapValidator:
     """Checks between the items of a list as sent, so that one bad item does not hide what is wrong with the others."""
 
     def validate(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
         faults = find_faults(value[:MAXIMUM_OVERRIDES], info) if isinstance(value, list) else ()
-        return _together(value, handler, faults)
+        return together(value, handler, faults, "schedule")
 
     return WrapValidator(validate)
 
 
-def _together(value: Any, handler: Callable[[Any], Any], faults: Iterable[_Fault], kind: str = "schedule") -> Any:
+def together(value: Any, handler: Callable[[Any], Any], faults: Iterable[Fault], kind: str = "missing") -> Any:
     """What the handler makes of the value, unless there are faults: then those and the handler's own, all at once."""
     problems = [
         InitErrorDetails(type=PydanticCustomError(kind, "{detail}", {"detail": detail}), loc=at, input=None)
@@ -87,7 +87,7 @@ def _together(value: Any, handler: Callable[[Any], Any], faults: Iterable[_Fault
     raise ValidationError.from_exception_data("schedule", problems)
 
 
-def _out_of_order(intervals: Sequence[Any], _: ValidationInfo) -> Iterator[_Fault]:
+def _out_of_order(intervals: Sequence[Any], _: ValidationInfo) -> Iterator[Fault]:
     previous_end = 0
     for index, interval in enumerate(intervals):
         if isinstance(interval, dict):
@@ -107,8 +107,8 @@ def _minute(value: Any) -> int | None:
         return None
 
 
-def _repeated(key: str) -> Callable[[Sequence[Any], ValidationInfo], Iterator[_Fault]]:
-    def find(entries: Sequence[Any], _: ValidationInfo) -> Iterator[_Fault]:
+def _repeated(key: str) -> Callable[[Sequence[Any], ValidationInfo], Iterator[Fault]]:
+    def find(entries: Sequence[Any], _: ValidationInfo) -> Iterator[Fault]:
         seen: set[str] = set()
         for index, entry in enumerate(entries):
             value = entry.get(key) if isinstance(entry, dict) else None
@@ -120,7 +120,7 @@ def _repeated(key: str) -> Callable[[Sequence[Any], ValidationInfo], Iterator[_F
     return find
 
 
-def past_dates(entries: Sequence[Any], zone: str) -> Iterator[_Fault]:
+def past_dates(entries: Sequence[Any], zone: str) -> Iterator[Fault]:
     """Overrides, as sent, of dates that are over where the schedule is."""
     today = clock.now().astimezone(ZoneInfo(zone)).date().isoformat()
     for index, entry in enumerate(entries):
@@ -129,7 +129,7 @@ def past_dates(entries: Sequence[Any], zone: str) -> Iterator[_Fault]:
             yield (index, "date"), f"is over: it is {today} in {zone}"
 
 
-def _already_past(entries: Sequence[Any], info: ValidationInfo) -> Iterator[_Fault]:
+def _already_past(entries: Sequence[Any], info: ValidationInfo) -> Iterator[Fault]:
     zone = info.data.get("timezone")
     return past_dates(entries, zone) if zone else iter(())
 
@@ -212,7 +212,7 @@ class ScheduleInput(Input):
             [bound for bound in ("validFrom", "validTo") if document.get(bound) is None] if kind in _BOUNDED else []
         )
         reason = f"is needed: without it, {kind} would replace the everyday hours for good"
-        made: Self = _together(document, handler, [((bound,), reason) for bound in absent], kind="missing")
+        made: Self = together(document, handler, [((bound,), reason) for bound in absent])
         return made
 
     # Each compares with fields before its own, so these failures are found together with all others.

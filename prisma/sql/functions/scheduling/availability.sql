@@ -35,6 +35,22 @@ begin
   return private.schedule_json(wanted);
 end $$;
 
+-- A schedule with all others of its coach, who together decide what it amounts to.
+create or replace function public.list_schedules_beside(schedule_id uuid) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  caller uuid := private.require_caller('availability:read');
+  owner uuid;
+begin
+  select a.coach_id into owner from public.availability_schedule a
+  where a.id = schedule_id and (a.coach_id = caller or private.caller_is('ADMIN'));
+  if owner is null then
+    perform private.refuse(404, 'not_found', 'There is no such schedule.');
+  end if;
+  return (select jsonb_agg(private.schedule_json(a) order by a.created_at, a.id)
+          from public.availability_schedule a where a.coach_id = owner);
+end $$;
+
 -- Every change of a coach's schedules holds the coach's row: one at a time, and never beside a booking that was decided on the old ones.
 create or replace function private.lock_own_profile(caller uuid) returns void
 language plpgsql volatile security definer set search_path = '' as $$
