@@ -123,7 +123,12 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("PATCH", "/api/coaching/availability/{scheduleId}", world.coach, {**SCHEDULE, "name": "Other hours"}),
         ("DELETE", "/api/coaching/availability/{scheduleId}", world.coach, {}),
         ("POST", "/api/coaching/availability/{scheduleId}/default", world.coach, {}),
-        ("POST", "/api/coaching/availability/conflicts", world.coach, {"schedule": SCHEDULE}),
+        (
+            "POST",
+            "/api/coaching/availability/conflicts",
+            world.coach,
+            {"scheduleId": world.schedule_id, "schedule": SCHEDULE},
+        ),
         ("POST", "/api/sessions", world.mentee, booking),
         ("POST", "/api/sessions/{id}/cancel", world.mentee, {"reason": "A viewing came up"}),
         ("POST", "/api/admin/webhook-events/{id}/replay", world.admin, {}),
