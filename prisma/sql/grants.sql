@@ -13,7 +13,9 @@ grant select on public.member_profile to authenticated;
 grant select (id, user_id, version, field, old_value, new_value, actor_id, changed_at) on public.member_change to authenticated;
 grant select on public.user_role, public.coach_profile, public.coach_rate, public.availability_schedule to authenticated;
 grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, coach_timezone, mentee_timezone, rate_amount, price_amount,
-              currency, note, hold_expires_at, cancelled_at, cancelled_by, cancellation_reason, version, created_at, updated_at)
+              currency, note, hold_expires_at, cancelled_at, cancelled_by, cancellation_reason,
+              rescheduled_count, mentee_reschedules, rescheduled_at, refund_percent, refund_amount, no_show_by, completed_at,
+              version, created_at, updated_at)
   on public.session to authenticated;
 grant select on public.session_transition, public.review to authenticated;
 
@@ -41,7 +43,11 @@ grant execute on function
   public.booking_context(uuid, timestamptz, timestamptz, integer),
   public.book_session(uuid, timestamptz, integer, uuid, integer, jsonb, text), public.record_refusal(integer, jsonb),
   public.get_session(uuid), public.list_sessions(text, text, timestamptz, timestamptz, timestamptz, uuid, integer),
-  public.cancel_session(uuid, text, integer),
+  public.cancel_session(uuid, text, integer, integer), public.complete_session(uuid, text, integer),
+  public.report_no_show(uuid, text, text, integer),
+  public.reschedule_context(uuid, timestamptz, integer, integer),
+  public.reschedule_session(uuid, timestamptz, integer, uuid, integer, text, integer),
+  public.get_session_history(uuid, bigint, integer),
   public.post_review(uuid, integer, text), public.get_review(uuid), public.moderate_review(uuid, uuid, text, text, integer),
   public.session_metrics(text, date, date, text), public.coach_metrics(uuid, date, date, text)
   to authenticated;
@@ -51,6 +57,8 @@ grant execute on function
   to authenticated;
 
 grant execute on function
+  public.expire_session_holds(timestamptz, integer, uuid), public.advance_sessions(timestamptz, integer, uuid),
+  public.send_session_reminders(timestamptz, integer, uuid),
   public.record_webhook_event(text, text, text, jsonb), public.claim_webhook_event(uuid, integer),
   public.fail_webhook_event(uuid, text, boolean), public.sweep_webhook_events(integer, integer),
   public.apply_clerk_user(uuid, text, text, boolean, text, text, timestamptz), public.delete_clerk_user(uuid, text),

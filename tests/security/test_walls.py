@@ -36,6 +36,9 @@ HIDDEN_COLUMNS = {
 }
 PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "list_reviews"}
 SERVICE_FUNCTIONS = {
+    "advance_sessions",
+    "expire_session_holds",
+    "send_session_reminders",
     "apply_clerk_user",
     "claim_outbox_events",
     "claim_webhook_event",

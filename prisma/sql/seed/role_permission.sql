@@ -21,5 +21,8 @@ select r.role::public.role_name, p.permission from (values
   ('slot:read', '{MENTEE,COACH,ADMIN}'),
   ('session:read', '{MENTEE,COACH,ADMIN}'),
   ('session:book', '{MENTEE}'),
-  ('session:cancel', '{MENTEE,COACH,ADMIN}')
+  ('session:cancel', '{MENTEE,COACH,ADMIN}'),
+  ('session:reschedule', '{MENTEE,COACH,ADMIN}'),
+  ('session:complete', '{COACH,ADMIN}'),
+  ('session:report_no_show', '{MENTEE,COACH,ADMIN}')
 ) p (permission, roles) cross join lateral unnest(p.roles) r (role);

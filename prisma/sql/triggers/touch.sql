@@ -11,3 +11,6 @@ end $$;
 drop trigger if exists machine on public.session;
 create trigger machine before update of status on public.session for each row
   when (old.status is distinct from new.status) execute function private.hold_session_machine();
+
+drop trigger if exists terms on public.session;
+create trigger terms before update on public.session for each row execute function private.hold_session_terms();

@@ -145,7 +145,7 @@ def list_slots(caller: Caller, query: SlotQuery) -> Slots:
     minutes = context["duration"]
     zone = ZoneInfo(query.timezone or context["timezone"])
     length = timedelta(minutes=minutes)
-    asked = {"duration": minutes, "now": clock.now(), **_diary(context, minutes)}
+    asked = {"duration": minutes, "now": clock.now(), **diary_of(context, minutes)}
     starts = open_slots(start=first, end=last, **asked) if offered else []
     return Slots.model_construct(
         data=[
@@ -189,7 +189,7 @@ def book(caller: Caller, request: BookingRequest) -> Any:
 
 
 def _decide_and_write(database: Database, request: BookingRequest) -> Any:
-    just_after = min(request.start, _LAST_MOMENT) + _MOMENT
+    just_after = moment_after(request.start)
     context = database.read(
         "booking_context",
         coach_id=str(request.coach_id),
@@ -201,7 +201,7 @@ def _decide_and_write(database: Database, request: BookingRequest) -> Any:
         return unwrap(context["replay"])
     if not context["duration_offered"]:
         return _refuse(database, request, "duration")
-    diary = _diary(context, request.duration)
+    diary = diary_of(context, request.duration)
     asked = {"duration": request.duration, "now": clock.now(), **diary}
     if not open_slots(start=request.start, end=just_after, **asked):
         return _refuse(database, request, refusal_reason(start=request.start, **asked))
@@ -222,8 +222,12 @@ def _refuse(database: Database, request: BookingRequest, reason: str | None) -> 
     """Refuse, through the database when there is an Idempotency-Key: the same key must be answered the same."""
     if request.coach_id == database.caller_id:
         reason = "self_booking"
-    status, problem = _REFUSALS.get(reason or "busy", (422, _OUTSIDE | {"reason": reason}))
-    return database.refuse(status, problem)
+    return database.refuse(*refusal_for(reason))
+
+
+def refusal_for(reason: str | None) -> tuple[int, dict[str, Any]]:
+    """Status and problem of what `refusal_reason` says; None is a time that was taken while it was looked at."""
+    return _REFUSALS.get(reason or "busy", (422, _OUTSIDE | {"reason": reason}))
 
 
 _OUTSIDE = {"code": "outside_availability", "detail": "The coach cannot be booked for this time."}
@@ -236,7 +240,12 @@ _REFUSALS: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
-def _diary(context: dict[str, Any], minutes: int) -> dict[str, Any]:
+def moment_after(start: datetime) -> datetime:
+    """The end of the shortest range that `start` is in."""
+    return min(start, _LAST_MOMENT) + _MOMENT
+
+
+def diary_of(context: dict[str, Any], minutes: int) -> dict[str, Any]:
     """The arguments of `open_slots` that the database knows."""
     instant = datetime.fromisoformat
     return {

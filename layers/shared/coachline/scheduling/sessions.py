@@ -12,6 +12,10 @@ from coachline.database import as_caller
 from coachline.models import Input, Instant, Money, Output, Version, example
 from coachline.pagination import PageQuery, decode_cursor, page
 
+Actor = Literal["MENTEE", "COACH", "ADMIN", "SYSTEM"]
+Party = Literal["MENTEE", "COACH"]
+Reason = Annotated[str, Field(min_length=1, max_length=1000)]
+
 
 class SessionStatus(StrEnum):
     """The machine is in prisma/sql/functions/sessions/session.sql."""
@@ -25,8 +29,15 @@ class SessionStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+class Refund(Output):
+    """What of the price goes back to the mentee: by DOMAIN D, or as an ADMIN decided. Money moves with the payment."""
+
+    percent: int
+    amount: Money
+
+
 class Session(Output):
-    """A session as its participants see it. `rateAtBooking` (for an hour) and `price` never change afterwards."""
+    """A session as its participants see it. `rateAtBooking` (an hour's) stays, and so does `price` for its length."""
 
     model_config = example(
         id="36f3a6f7-6b06-4742-97cb-55ba40744261",
@@ -47,8 +58,14 @@ class Session(Output):
         cancelledAt=None,
         cancelledBy=None,
         cancellationReason=None,
+        rescheduledCount=0,
+        rescheduledAt=None,
+        completedAt=None,
+        noShowBy=None,
+        refund=None,
         version=1,
         createdAt="2027-02-22T10:00:00Z",
+        updatedAt="2027-02-22T10:00:00Z",
     )
 
     id: UUID
@@ -67,10 +84,16 @@ class Session(Output):
     note: str | None
     hold_expires_at: Instant | None
     cancelled_at: Instant | None
-    cancelled_by: Literal["MENTEE", "COACH", "ADMIN", "SYSTEM"] | None
+    cancelled_by: Actor | None
     cancellation_reason: str | None
+    rescheduled_count: int
+    rescheduled_at: Instant | None
+    completed_at: Instant | None
+    no_show_by: Party | None
+    refund: Refund | None
     version: int
     created_at: Instant
+    updated_at: Instant
 
 
 class SessionQuery(PageQuery):
@@ -83,11 +106,34 @@ class SessionQuery(PageQuery):
 
 
 class Cancellation(Input):
-    """Why, for the other side to read. With a `version`, only that version is cancelled."""
+    """Why, for the other side to read. With a `version`, only that version is cancelled.
+
+    `refundPercent` is an ADMIN's word against the policy: all, unless the mentee cancels in the last 24 hours.
+    """
 
     model_config = example(reason="A viewing came up")
 
-    reason: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    reason: Reason | None = None
+    refund_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    version: Version | None = None
+
+
+class Completion(Input):
+    """That the session took place. With a `version`, only that version is completed."""
+
+    model_config = example(version=2)
+
+    reason: Reason | None = None
+    version: Version | None = None
+
+
+class NoShow(Input):
+    """Who was absent: the other side, unless `absent` says otherwise; an ADMIN has to say."""
+
+    model_config = example(absent="MENTEE", reason="I waited for half an hour")
+
+    absent: Party | None = None
+    reason: Reason | None = None
     version: Version | None = None
 
 
@@ -113,7 +159,32 @@ def get_session(caller: Caller, session_id: UUID) -> Any:
 
 
 def cancel_session(caller: Caller, session_id: UUID, body: Cancellation) -> Any:
-    """The cancelled `Session`; 409 invalid_transition when it has ended, session_started when it has begun."""
+    """The cancelled `Session`; 409 invalid_transition when it has ended, session_started when it has begun.
+
+    403 for a `refundPercent` that does not come from an ADMIN.
+    """
     return as_caller(caller).write(
-        "cancel_session", session_id=str(session_id), reason=body.reason, expected_version=body.version
+        "cancel_session",
+        session_id=str(session_id),
+        reason=body.reason,
+        expected_version=body.version,
+        refund_percent=body.refund_percent,
+    )
+
+
+def complete_session(caller: Caller, session_id: UUID, body: Completion) -> Any:
+    """The completed `Session`; 409 too_early before its end, invalid_transition when it has ended otherwise."""
+    return as_caller(caller).write(
+        "complete_session", session_id=str(session_id), reason=body.reason, expected_version=body.version
+    )
+
+
+def report_no_show(caller: Caller, session_id: UUID, body: NoShow) -> Any:
+    """The missed `Session`; 409 too_early in its first ten minutes, invalid_transition when it has ended otherwise."""
+    return as_caller(caller).write(
+        "report_no_show",
+        session_id=str(session_id),
+        absent=body.absent,
+        reason=body.reason,
+        expected_version=body.version,
     )

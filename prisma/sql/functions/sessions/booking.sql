@@ -7,8 +7,34 @@ language sql stable security definer set search_path = '' as $$
          or (private.rate_in_force(p.user_id, duration, private.now())).id is not null);
 $$;
 
--- All that slots are computed from, in one trip: listing and booking read the same. `duration` null asks for the coach's default.
--- Other people's sessions leave as bare intervals. With an Idempotency-Key that was answered before, `replay` is that answer.
+-- All of a coach's that slots are computed from. Other people's sessions leave as bare intervals; `except_id` is the one that is to be moved,
+-- whose own time is free to it.
+create or replace function private.diary(coach public.coach_profile, from_at timestamptz, to_at timestamptz, moment timestamptz, except_id uuid default null)
+returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select jsonb_build_object(
+    'availability_version', coach.availability_version,
+    'schedules', (select coalesce(jsonb_agg(to_jsonb(a) order by a.created_at, a.id), '[]')
+                  from public.availability_schedule a where a.coach_id = coach.user_id),
+    -- A slot in [from, to) reaches from its buffer before (at most 3 h) to its end and buffer after (at most 4 + 3 h).
+    'blocked', (select coalesce(jsonb_agg(jsonb_build_array(lower(s.blocked), upper(s.blocked)) order by s.starts_at), '[]')
+                from public.session s
+                where s.coach_id = coach.user_id and s.blocked && tstzrange(from_at - interval '3 hours', to_at + interval '7 hours')
+                  and s.id is distinct from except_id
+                  and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
+                  and (s.status <> 'PENDING_PAYMENT' or s.hold_expires_at > moment)),
+    'busy', private.busy_json(coach.user_id, from_at - interval '3 hours', to_at + interval '7 hours'),
+    -- The daily cap counts whole local dates: a day and a half on either side covers every zone.
+    'session_starts', (select coalesce(jsonb_agg(s.starts_at order by s.starts_at), '[]')
+                from public.session s
+                where s.coach_id = coach.user_id and s.starts_at >= from_at - interval '36 hours' and s.starts_at < to_at + interval '36 hours'
+                  and s.id is distinct from except_id
+                  and (s.status in ('SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'NO_SHOW') or (s.status = 'PENDING_PAYMENT' and s.hold_expires_at > moment))
+                  and exists (select 1 from public.availability_schedule a where a.coach_id = coach.user_id and a.max_sessions_per_day is not null)));
+$$;
+
+-- In one trip: listing and booking read the same. `duration` null asks for the coach's default. With an Idempotency-Key that was answered before,
+-- `replay` is that answer.
 create or replace function public.booking_context(coach_id uuid, from_at timestamptz, to_at timestamptz, duration integer default null) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -26,27 +52,11 @@ begin
     perform private.refuse(404, 'not_found', 'There is no such coach.');
   end if;
   minutes := coalesce(duration, coach.default_duration);
-  return jsonb_build_object(
-    'availability_version', coach.availability_version,
+  return private.diary(coach, from_at, to_at, moment) || jsonb_build_object(
     'duration', minutes,
     'duration_offered', private.sells_duration(coach, minutes),
     'price', private.session_price(coach.user_id, minutes, moment),
-    'timezone', (select u.timezone from public.user_account u where u.id = caller),
-    'schedules', (select coalesce(jsonb_agg(to_jsonb(a) order by a.created_at, a.id), '[]')
-                  from public.availability_schedule a where a.coach_id = coach.user_id),
-    -- A slot in [from, to) reaches from its buffer before (at most 3 h) to its end and buffer after (at most 4 + 3 h).
-    'blocked', (select coalesce(jsonb_agg(jsonb_build_array(lower(s.blocked), upper(s.blocked)) order by s.starts_at), '[]')
-                from public.session s
-                where s.coach_id = coach.user_id and s.blocked && tstzrange(from_at - interval '3 hours', to_at + interval '7 hours')
-                  and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
-                  and (s.status <> 'PENDING_PAYMENT' or s.hold_expires_at > moment)),
-    'busy', private.busy_json(coach.user_id, from_at - interval '3 hours', to_at + interval '7 hours'),
-    -- The daily cap counts whole local dates: a day and a half on either side covers every zone.
-    'session_starts', (select coalesce(jsonb_agg(s.starts_at order by s.starts_at), '[]')
-                from public.session s
-                where s.coach_id = coach.user_id and s.starts_at >= from_at - interval '36 hours' and s.starts_at < to_at + interval '36 hours'
-                  and (s.status in ('SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'NO_SHOW') or (s.status = 'PENDING_PAYMENT' and s.hold_expires_at > moment))
-                  and exists (select 1 from public.availability_schedule a where a.coach_id = coach.user_id and a.max_sessions_per_day is not null)));
+    'timezone', (select u.timezone from public.user_account u where u.id = caller));
 end $$;
 
 -- Holds that ran out stop blocking: now() cannot stand in an exclusion constraint's predicate, so they are moved before the insert.
@@ -61,6 +71,43 @@ begin
     perform private.move_session(held, 'EXPIRED', 'SYSTEM', null, 'The hold ran out.');
   end loop;
 end $$;
+
+-- What the hours ask of a session besides being open: its length, notice, window and cap. Null, or the refusal.
+-- A coach who moves a session himself keeps to no notice and no window (`exempt`).
+create or replace function private.hours_refusal(
+  hours public.availability_schedule, start_at timestamptz, duration integer, moment timestamptz, exempt boolean default false, except_id uuid default null)
+returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  day date := (start_at at time zone hours.timezone)::date;
+begin
+  if duration < hours.minimum_duration or duration > hours.maximum_duration then
+    return private.outside_availability('duration');
+  elsif start_at < moment or (not exempt and start_at < moment + make_interval(mins => hours.minimum_notice)) then
+    return private.outside_availability('notice');
+  elsif not exempt and day > (moment at time zone hours.timezone)::date + hours.booking_window_days then
+    return private.outside_availability('window');
+  elsif hours.max_sessions_per_day <= (
+      select count(*) from public.session s
+      where s.coach_id = hours.coach_id and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'NO_SHOW')
+        and s.id is distinct from except_id
+        and s.starts_at >= day::timestamp at time zone hours.timezone and s.starts_at < (day + 1)::timestamp at time zone hours.timezone) then
+    return private.outside_availability('daily_cap');
+  end if;
+  return null;
+end $$;
+
+-- The two constraints hold each role of a person apart; this holds a person's coaching against his own lessons, under the locks of both.
+create or replace function private.teaches_or_learns(
+  coach_id uuid, mentee_id uuid, start_at timestamptz, end_at timestamptz, hours public.availability_schedule, except_id uuid default null) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (
+    select 1 from public.session s
+    where s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS') and s.id is distinct from teaches_or_learns.except_id
+      and ((s.coach_id = teaches_or_learns.mentee_id and s.blocked && tstzrange(start_at, end_at))
+        or (s.mentee_id = teaches_or_learns.coach_id and tstzrange(s.starts_at, s.ends_at)
+            && tstzrange(start_at - make_interval(mins => hours.buffer_before), end_at + make_interval(mins => hours.buffer_after)))));
+$$;
 
 -- Books what Python decided on with open_slots, and trusts nothing of it: the coach's hours are those of `decided_on` (a newer version is
 -- refused, 409 availability_changed, and decided again), everything else is checked here.
@@ -81,9 +128,7 @@ declare
   price jsonb;
   bps integer := (private.setting('platform_fee_bps', '850') #>> '{}')::integer;
   due boolean;
-  person uuid;
   made public.session;
-  day date;
 begin
   if answer is not null then
     return answer;
@@ -96,9 +141,7 @@ begin
     return private.end_idempotent(private.refused(422, 'self_booking', 'You cannot book yourself.'));
   end if;
 
-  for person in select u.id from public.user_account u where u.id in (coach_id, caller) order by u.id for no key update loop
-    perform private.expire_holds(person);
-  end loop;
+  perform private.lock_people(coach_id, caller);
   select * into coach from public.coach_profile p where p.user_id = coach_id for no key update;
   if coach.user_id is null or not private.is_bookable(coach) then
     perform private.refuse(404, 'not_found', 'There is no such coach.');
@@ -111,21 +154,10 @@ begin
     return private.refused(409, 'availability_changed', 'The coach has just changed their availability.');
   end if;
 
-  if not private.sells_duration(coach, duration) or duration < hours.minimum_duration or duration > hours.maximum_duration then
-    return private.end_idempotent(private.outside_availability('duration'));
-  end if;
-  if start_at < moment or start_at < moment + make_interval(mins => hours.minimum_notice) then
-    return private.end_idempotent(private.outside_availability('notice'));
-  end if;
-  day := (start_at at time zone hours.timezone)::date;
-  if day > (moment at time zone hours.timezone)::date + hours.booking_window_days then
-    return private.end_idempotent(private.outside_availability('window'));
-  end if;
-  if hours.max_sessions_per_day <= (
-      select count(*) from public.session s
-      where s.coach_id = coach.user_id and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'NO_SHOW')
-        and s.starts_at >= day::timestamp at time zone hours.timezone and s.starts_at < (day + 1)::timestamp at time zone hours.timezone) then
-    return private.end_idempotent(private.outside_availability('daily_cap'));
+  answer := case when private.sells_duration(coach, duration) then private.hours_refusal(hours, start_at, duration, moment)
+                 else private.outside_availability('duration') end;
+  if answer is not null then
+    return private.end_idempotent(answer);
   end if;
   price := private.session_price(coach.user_id, duration, moment);
   if expected_price is not null and ((expected_price ->> 'amount')::bigint <> (price ->> 'amount')::bigint
@@ -133,13 +165,7 @@ begin
     return private.end_idempotent(private.refused(409, 'price_changed', 'The price is not the expected one.',
       jsonb_build_object('price', private.money((price ->> 'amount')::bigint, price ->> 'currency'))));
   end if;
-  -- The two constraints hold each role of a person apart; this holds a person's coaching against his own lessons, under the locks above.
-  if exists (
-      select 1 from public.session s
-      where s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')
-        and ((s.coach_id = caller and s.blocked && tstzrange(start_at, end_at))
-          or (s.mentee_id = coach.user_id and tstzrange(s.starts_at, s.ends_at)
-              && tstzrange(start_at - make_interval(mins => hours.buffer_before), end_at + make_interval(mins => hours.buffer_after))))) then
+  if private.teaches_or_learns(coach.user_id, caller, start_at, end_at, hours) then
     return private.end_idempotent(private.slot_unavailable());
   end if;
 
@@ -159,8 +185,8 @@ begin
   exception when exclusion_violation then
     return private.end_idempotent(private.slot_unavailable());
   end;
-  insert into public.session_transition (session_id, to_status, actor, actor_id, request_id, occurred_at)
-  values (made.id, made.status, 'MENTEE', caller, private.request_id(), moment);
+  insert into public.session_transition (session_id, to_status, actor, actor_id, request_id, occurred_at, version)
+  values (made.id, made.status, 'MENTEE', caller, private.request_id(), moment, made.version);
   perform private.emit_session(made, 'MENTEE');
   return private.end_idempotent(private.answer(201, private.session_json(made)));
 end $$;

@@ -1,0 +1,119 @@
+-- The three jobs that time drives. Each call is one batch and one transaction: what is due by id after `after_id`, under the locks that a
+-- person's own change would take, people first and in order (docs/adr/002), each session looked at again once it is locked, so that a run
+-- that was killed, or two at once, do nothing twice. A row that fails is put back, counted and reported, and the rest goes on.
+create or replace function private.each_session(task text, ids uuid[], batch integer, at timestamptz) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  id uuid;
+  done text;
+  counts jsonb := '{}';
+  failures jsonb := '[]';
+begin
+  perform 1 from public.user_account u
+  where u.id in (select unnest(array[s.coach_id, s.mentee_id]) from public.session s where s.id = any (ids)) order by u.id for no key update;
+  foreach id in array ids loop
+    begin
+      execute format('select private.%I($1, $2)', task) into done using id, at;
+      if done is not null then
+        counts := counts || jsonb_build_object(done, coalesce((counts ->> done)::integer, 0) + 1);
+      end if;
+    exception when others then
+      failures := failures || jsonb_build_object('session', id, 'sqlstate', sqlstate, 'reason', sqlerrm);
+    end;
+  end loop;
+  return private.answer(200, jsonb_build_object('counts', counts, 'failures', failures, 'next', case when cardinality(ids) = batch then ids[batch] end));
+end $$;
+
+create or replace function private.expire_hold(session_id uuid, at timestamptz) returns text
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform 1 from public.session s
+  where s.id = session_id and s.status = 'PENDING_PAYMENT' and s.hold_expires_at <= at for update;
+  if not found then
+    return null;
+  end if;
+  perform private.move_session(session_id, 'EXPIRED', 'SYSTEM', null, 'The hold ran out.', at => expire_hold.at);
+  return 'expired';
+end $$;
+
+create or replace function public.expire_session_holds(now_at timestamptz, batch integer, after_id uuid default null) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform private.require_service();
+  return private.each_session('expire_hold', array(
+    select s.id from public.session s
+    where s.status = 'PENDING_PAYMENT' and s.hold_expires_at <= now_at and (after_id is null or s.id > after_id) order by s.id limit batch), batch, now_at);
+end $$;
+
+-- Begins a session whose time has come; ends one whose time is over, and so is the half hour in which its people may say that somebody was absent.
+create or replace function private.advance_session(session_id uuid, at timestamptz) returns text
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  s public.session;
+  outcome record;
+begin
+  select * into s from public.session f where f.id = session_id and f.status in ('SCHEDULED', 'IN_PROGRESS') for update;
+  if s.id is null then
+    return null;
+  end if;
+  case private.session_phase(s.starts_at, s.ends_at, at)
+    when 'OPENING', 'DURING' then
+      if s.status <> 'SCHEDULED' then
+        return null;
+      end if;
+      perform private.move_session(s.id, 'IN_PROGRESS', 'SYSTEM', null, null, at => advance_session.at);
+      return 'started';
+    when 'AFTER' then
+      outcome := private.session_outcome(s);
+      perform private.move_session(s.id, outcome.to_status, 'SYSTEM', null, outcome.reason, no_show_by => outcome.no_show_by, at => advance_session.at);
+      return lower(outcome.to_status::text);
+    else return null;
+  end case;
+end $$;
+
+create or replace function public.advance_sessions(now_at timestamptz, batch integer, after_id uuid default null) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform private.require_service();
+  return private.each_session('advance_session', array(
+    select s.id from public.session s
+    where ((s.status = 'SCHEDULED' and s.starts_at <= now_at and s.ends_at > now_at)
+        or (s.status in ('SCHEDULED', 'IN_PROGRESS') and s.ends_at <= now_at - interval '30 minutes'))
+      and (after_id is null or s.id > after_id) order by s.id limit batch), batch, now_at);
+end $$;
+
+-- Which reminder is due: none to someone who booked or moved the session when its moment had passed already.
+create or replace function private.reminder_due(s public.session, at timestamptz) returns text
+language sql stable security definer set search_path = '' as $$
+  select k.kind from (values ('1h', interval '1 hour', interval '0'), ('24h', interval '24 hours', interval '1 hour')) k (kind, ahead, until)
+  where s.status = 'SCHEDULED' and at >= s.starts_at - k.ahead and at < s.starts_at - k.until
+    and coalesce(s.rescheduled_at, s.created_at) <= s.starts_at - k.ahead
+    and not exists (select 1 from private.session_reminder r where r.session_id = s.id and r.kind = k.kind and r.edition = s.rescheduled_count);
+$$;
+
+create or replace function private.send_reminder(session_id uuid, at timestamptz) returns text
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  s public.session;
+  due text;
+begin
+  select * into s from public.session f where f.id = session_id for update;
+  due := private.reminder_due(s, at);
+  if due is null then
+    return null;
+  end if;
+  insert into private.session_reminder (session_id, kind, edition, sent_at) values (s.id, due, s.rescheduled_count, at);
+  perform private.emit_session(s, 'SYSTEM', 'SessionReminderDue', jsonb_build_object('kind', due));
+  return 'reminded_' || due;
+end $$;
+
+create or replace function public.send_session_reminders(now_at timestamptz, batch integer, after_id uuid default null) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform private.require_service();
+  return private.each_session('send_reminder', array(
+    select s.id from public.session s
+    where s.status = 'SCHEDULED' and s.starts_at > now_at and s.starts_at <= now_at + interval '24 hours'
+      and private.reminder_due(s, now_at) is not null
+      and (after_id is null or s.id > after_id) order by s.id limit batch), batch, now_at);
+end $$;
