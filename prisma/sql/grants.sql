@@ -11,7 +11,7 @@ grant select (id, email, email_verified, first_name, last_name, timezone, locale
   on public.user_account to authenticated;
 grant select on public.member_profile to authenticated;
 grant select (id, user_id, version, field, old_value, new_value, actor_id, changed_at) on public.member_change to authenticated;
-grant select on public.user_role, public.coach_profile, public.coach_rate, public.availability_schedule to authenticated;
+grant select on public.user_role, public.role_request, public.coach_profile, public.coach_rate, public.availability_schedule to authenticated;
 grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, coach_timezone, mentee_timezone, rate_amount, price_amount,
               currency, note, hold_expires_at, cancelled_at, cancelled_by, cancellation_reason,
               rescheduled_count, mentee_reschedules, rescheduled_at, refund_percent, refund_amount, no_show_by, completed_at,
@@ -35,6 +35,12 @@ grant execute on function
   public.ensure_user(), public.get_me(), public.update_me(jsonb, integer),
   public.get_member(uuid), public.save_member(uuid, jsonb, integer, text[]),
   public.get_user_roles(uuid), public.set_user_roles(uuid, text[], text, integer),
+  public.create_role_request(jsonb), public.list_role_requests(text, text, uuid, timestamptz, uuid, integer),
+  public.decide_role_request(uuid, text, text, integer), public.withdraw_role_request(uuid, text, integer),
+  public.list_role_changes(uuid, uuid, text, timestamptz, timestamptz, bigint, integer), public.role_analytics(timestamptz, timestamptz),
+  public.list_accounts(text, text, text, timestamptz, uuid, integer), public.get_account(uuid),
+  public.set_account_status(uuid, text, text, integer),
+  public.list_audit(uuid, text, text, text, text, timestamptz, timestamptz, bigint, integer),
   public.get_coach_profile(), public.create_coach_profile(jsonb), public.update_coach_profile(jsonb, integer),
   public.list_coach_rates(timestamptz, uuid, integer),
   public.list_schedules(uuid, timestamptz, uuid, integer), public.get_schedule(uuid), public.create_schedule(jsonb, text, uuid),

@@ -50,6 +50,8 @@ def row(world: World, kind: str) -> Owned:
             return Owned(world.mentee, world.session_id)
         case "schedule":
             return Owned(world.coach, world.schedule_id)
+        case "role request":
+            return Owned(world.mentee, world.role_request_id)
     raise LookupError(f"tests/support/permissions.py names a {kind}: say here which row that is")
 
 

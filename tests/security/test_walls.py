@@ -14,7 +14,7 @@ from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 
 from tests.support.stack import ROOT, SignedIn, Stack
-from tests.support.story import at, book, complete_sessions, next_weekday, published_coach
+from tests.support.story import APPLICATION, at, book, complete_sessions, next_weekday, published_coach
 
 TABLES = {
     "availability_schedule": "coach",
@@ -23,17 +23,19 @@ TABLES = {
     "member_change": "self",
     "member_profile": "self",
     "review": "participants",
+    "role_request": "self",
     "session": "participants",
     "session_transition": "participants",
     "user_account": "self",
     "user_role": "self",
 }
-KEYED_BY_USER = {"coach_profile", "member_change", "member_profile", "user_role"}
+KEYED_BY_USER = {"coach_profile", "member_change", "member_profile", "role_request", "user_role"}
 HIDDEN_COLUMNS = {
     "user_account": {"clerk_id", "clerk_updated_at", "deleted_at"},
     "member_change": {"database_role", "impersonator", "reason", "request_id"},
     "session": {"blocked", "buffer_before", "buffer_after", "fee_amount", "fee_bps"},
 }
+LOGS = ("audit_log", "role_change")
 PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "list_reviews"}
 SERVICE_FUNCTIONS = {
     "advance_sessions",
@@ -71,6 +73,7 @@ def story(stack: Stack) -> Story:
     assert mentee.post(f"/api/sessions/{session['id']}/review", {"rating": 5}).status_code == 201
     for member in (mentee, stranger):
         assert member.put("/api/user/member", {"companyName": "Harbor Street", "version": 0}).status_code == 200
+        assert member.post("/api/user/role/requests", APPLICATION).status_code == 201
     return Story(coach, mentee, stranger, published_coach(stack), stack.user("ADMIN"))
 
 
@@ -194,7 +197,7 @@ def test_columns_that_are_nobodys_business_cannot_be_read(stack: Stack, story: S
 
 def test_private_tables_are_not_exposed_at_all(stack: Stack, story: Story) -> None:
     for made in (client(stack, story.admin.token, gate=True), client(stack, gate=True, key="secretKey")):
-        for table in ("audit_log", "setting", "outbox_event", "webhook_event", "idempotency_key", "rate_limit"):
+        for table in (*LOGS, "setting", "outbox_event", "webhook_event", "idempotency_key", "rate_limit"):
             error = refusal(made.schema("private").table(table).select("*"))
             assert "schema must be one of" in (error.message or "")
 

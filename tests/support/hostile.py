@@ -11,7 +11,17 @@ from uuid import uuid4
 import httpx
 
 from tests.support.stack import ROOT, SignedIn, Stack
-from tests.support.story import PROFILE, SCHEDULE, at, book, complete_sessions, iso, next_weekday, published_coach
+from tests.support.story import (
+    APPLICATION,
+    PROFILE,
+    SCHEDULE,
+    at,
+    book,
+    complete_sessions,
+    iso,
+    next_weekday,
+    published_coach,
+)
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
@@ -37,6 +47,7 @@ class World:
     admin: SignedIn
     schedule_id: str
     session_id: str
+    role_request_id: str
     free_start: str
     completed_id: str
     review_id: str
@@ -45,7 +56,9 @@ class World:
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
         template = template.replace("webhook-events/{id}", f"webhook-events/{self.webhook_event_id}")
+        template = template.replace("role/requests/{id}", f"role/requests/{self.role_request_id}")
         known = {"{coachId}": self.coach.user_id, "{scheduleId}": self.schedule_id, "{reviewId}": self.review_id}
+        known["{userId}"] = self.newcomer.user_id
         known["{id}"] = self.completed_id if template.endswith("/review") else self.session_id
         for name, value in known.items():
             template = template.replace(name, value)
@@ -91,17 +104,27 @@ def make_world(stack: Stack) -> World:
     session = book(mentee, coach, at(day, "10:00"))
     assert session.status_code == 201, session.text
     schedule = coach.get("/api/coaching/availability").json()["data"][0]
-    free = iso(at(day, "14:00"))
     with stack.database() as database:
         event = database.execute(
             """insert into private.webhook_event (provider, external_id, type, payload, handled_at)
                values ('clerk', 'msg_' || gen_random_uuid(), 'user.created', '{}', now()) returning id"""
         ).fetchone()
     assert event is not None
-    session_id, event_id = session.json()["data"]["id"], str(event["id"])
-    newcomer, admin = stack.user("COACH"), stack.user("ADMIN")
-    review_id = review.json()["data"]["id"]
-    return World(coach, newcomer, mentee, admin, schedule["id"], session_id, free, held[1], review_id, event_id)
+    asked = mentee.post("/api/user/role/requests", APPLICATION)
+    assert asked.status_code == 201, asked.text
+    return World(
+        coach=coach,
+        newcomer=stack.user("COACH"),
+        mentee=mentee,
+        admin=stack.user("ADMIN"),
+        schedule_id=schedule["id"],
+        session_id=session.json()["data"]["id"],
+        role_request_id=asked.json()["data"]["id"],
+        free_start=iso(at(day, "14:00")),
+        completed_id=held[1],
+        review_id=review.json()["data"]["id"],
+        webhook_event_id=str(event["id"]),
+    )
 
 
 def writes(world: World) -> dict[tuple[str, str], Write]:
@@ -139,6 +162,11 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
             world.mentee,
             {"companyName": "Harbor", "designations": ["CRS"], "version": 0},
         ),
+        ("POST", "/api/user/role/requests", world.coach, {"role": "MENTEE", "statement": "To book my own coach."}),
+        ("POST", "/api/user/role/requests/{id}/approve", world.admin, {"reason": "References checked", "version": 1}),
+        ("POST", "/api/user/role/requests/{id}/reject", world.admin, {"reason": "No licence", "version": 1}),
+        ("POST", "/api/user/role/requests/{id}/withdraw", world.mentee, {"reason": "Next year", "version": 1}),
+        ("PATCH", "/api/admin/users/{userId}", world.admin, {"status": "SUSPENDED", "reason": "Chargebacks"}),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]
     found = {}

@@ -30,6 +30,7 @@ OWNED = {
     "/api/coach/{coachId}/metrics": "coach",
     "/api/coaching/availability/{scheduleId}": "schedule",
     "/api/sessions/{id}": "session",
+    "/api/user/role/requests/{id}": "role request",
 }
 # Routes with an id in their path whose rows anyone with the permission may ask for, and why.
 SHARED: dict[tuple[str, str], str] = {}

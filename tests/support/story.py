@@ -36,6 +36,15 @@ SCHEDULE: dict[str, Any] = {
     "maxSessionsPerDay": None,
 }
 
+APPLICATION: dict[str, Any] = {
+    "role": "COACH",
+    "statement": "I want to pass on what took me twenty years to learn.",
+    "experience": "Twenty years of listings; trained eleven agents of my office.",
+    "specialties": ["Listings", "Negotiation"],
+    "licenseNumber": "10401234567",
+    "licenseState": "NY",
+}
+
 
 def next_weekday(weekday: int = 0, *, weeks: int = 1) -> date:
     """The date of a weekday (0 is Monday) at least a week ahead, so that no test depends on today."""

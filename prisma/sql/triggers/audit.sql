@@ -2,12 +2,12 @@ do $$
 declare
   target text;
 begin
-  foreach target in array array['public.user_account', 'public.user_role', 'public.coach_profile', 'public.coach_rate',
+  foreach target in array array['public.user_account', 'public.user_role', 'public.role_request', 'public.coach_profile', 'public.coach_rate',
                                 'public.availability_schedule', 'public.session', 'public.review', 'private.setting'] loop
     execute format('drop trigger if exists audit on %s', target);
     execute format('create trigger audit after insert or update or delete on %s for each row execute function private.audit()', target);
   end loop;
-  foreach target in array array['private.audit_log', 'public.session_transition'] loop
+  foreach target in array array['private.audit_log', 'private.role_change', 'public.session_transition'] loop
     execute format('drop trigger if exists append_only on %s', target);
     execute format('create trigger append_only before update or delete or truncate on %s for each statement execute function private.refuse_change()', target);
   end loop;

@@ -2,7 +2,7 @@ do $$
 declare
   target text;
 begin
-  foreach target in array array['public.user_account', 'public.availability_schedule', 'public.session', 'public.review'] loop
+  foreach target in array array['public.user_account', 'public.role_request', 'public.availability_schedule', 'public.session', 'public.review'] loop
     execute format('drop trigger if exists touch on %s', target);
     execute format('create trigger touch before update on %s for each row execute function private.touch()', target);
   end loop;

@@ -55,6 +55,10 @@ begin
     end loop;
     update public.coach_profile p set status = 'ARCHIVED', bio = '', certifications = '{}' where p.user_id = gone.id;
     delete from public.user_role r where r.user_id = gone.id;
+    update public.role_request q set
+      status = case when q.status = 'REQUESTED' then 'WITHDRAWN' else q.status end,
+      decided_at = coalesce(q.decided_at, private.now()), statement = '', experience = null, license_number = null, license_state = null
+    where q.user_id = gone.id;
     update public.user_account u set
       email = null, email_verified = false, first_name = null, last_name = null, status = 'INACTIVE', deleted_at = private.now()
     where u.id = gone.id;

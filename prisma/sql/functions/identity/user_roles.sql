@@ -20,18 +20,53 @@ begin
   return private.user_roles_json(subject);
 end $$;
 
--- Replaces a user's roles (DOMAIN A). One lock for all role changes: two ADMINs who remove each other are served one after the other,
--- and the second is no ADMIN any more.
+-- One lock for every change of roles or status: two ADMINs who remove each other are served one after the other, and the second is no
+-- ADMIN any more. Taken before anything is read.
+create or replace function private.lock_roles() returns void
+language sql volatile set search_path = '' as $$
+  select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('coachline.roles', 0));
+$$;
+
+create or replace function private.other_admin_exists(than uuid) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (select 1 from public.user_role r join public.user_account u on u.id = r.user_id
+                 where r.role = 'ADMIN' and u.status = 'ACTIVE' and u.deleted_at is null and u.id <> than);
+$$;
+
+-- The one way roles change after sign-up: rows, version and event together; the log is written by trigger (triggers/role_change.sql).
+-- Takes the roles' lock for granted, and that the caller of this function has checked who may.
+create or replace function private.change_roles(target uuid, wanted text[], reason text, role_request uuid default null)
+returns public.user_account
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  subject public.user_account;
+  before text[] := private.roles_of(target);
+  after text[] := array(select distinct unnest(wanted)::public.role_name order by 1)::text[];
+begin
+  perform private.because(reason);
+  perform pg_catalog.set_config('coachline.role_request', coalesce(role_request::text, ''), true);
+  delete from public.user_role r where r.user_id = target and r.role::text <> all (after);
+  insert into public.user_role (user_id, role, granted_at)
+  select target, a::public.role_name, private.now() from unnest(after) a on conflict do nothing;
+  if before <> after then
+    update public.user_account u set updated_at = private.now() where u.id = target;
+    perform private.emit('UserRolesChanged', jsonb_build_object(
+      'userId', target, 'actorId', private.caller_id(), 'before', before, 'after', after, 'reason', reason));
+  end if;
+  select * into subject from public.user_account u where u.id = target;
+  return subject;
+end $$;
+
+-- Replaces a user's roles (DOMAIN A).
 create or replace function public.set_user_roles(target uuid, wanted text[], reason text, expected_version integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   caller uuid;
   subject public.user_account;
   before text[];
-  after text[] := array(select distinct unnest(wanted)::public.role_name order by 1)::text[];
   blockers jsonb;
 begin
-  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('coachline.roles', 0));
+  perform private.lock_roles();
   caller := private.require_caller('role:manage');
   select * into subject from public.user_account u where u.id = target and u.deleted_at is null for update;
   if subject.id is null then
@@ -40,16 +75,15 @@ begin
   perform private.require_version(subject.version, expected_version);
   before := private.roles_of(target);
 
-  if 'ADMIN' = any (before) and not 'ADMIN' = any (after) then
+  if 'ADMIN' = any (before) and not 'ADMIN' = any (wanted) then
     if target = caller then
       perform private.refuse(409, 'own_admin_role', 'You cannot remove your own ADMIN role. Ask another ADMIN.');
     end if;
-    if (select count(*) from public.user_role r join public.user_account u on u.id = r.user_id
-        where r.role = 'ADMIN' and u.status = 'ACTIVE' and u.deleted_at is null) <= 1 then
+    if not private.other_admin_exists(target) then
       perform private.refuse(409, 'last_admin', 'The last ADMIN cannot be removed.');
     end if;
   end if;
-  if 'COACH' = any (before) and not 'COACH' = any (after) then
+  if 'COACH' = any (before) and not 'COACH' = any (wanted) then
     -- The lock that book_session takes too: no session can slip in between this look and the change.
     perform 1 from public.coach_profile p where p.user_id = target for update;
     select jsonb_agg(jsonb_build_object('sessionId', s.id, 'start', s.starts_at) order by s.starts_at) into blockers
@@ -60,15 +94,55 @@ begin
         jsonb_build_object('blockers', blockers));
     end if;
   end if;
-
-  perform private.because(reason);
-  delete from public.user_role r where r.user_id = target and r.role::text <> all (after);
-  insert into public.user_role (user_id, role, granted_at)
-  select target, a::public.role_name, private.now() from unnest(after) a on conflict do nothing;
-  if before <> after then
-    update public.user_account u set updated_at = private.now() where u.id = target returning * into subject;
-    perform private.emit('UserRolesChanged', jsonb_build_object(
-      'userId', target, 'actorId', caller, 'before', before, 'after', after, 'reason', reason));
-  end if;
+  subject := private.change_roles(target, wanted, reason);
   return private.answer(200, private.user_roles_json(subject));
+end $$;
+
+-- The first ADMIN of an installation (scripts/first_admin.py), by whoever owns the database; refuses when there is one already.
+create or replace function private.make_first_admin(address text) returns uuid
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  found uuid[];
+begin
+  perform private.lock_roles();
+  if exists (select 1 from public.user_role r join public.user_account u on u.id = r.user_id
+             where r.role = 'ADMIN' and u.status <> 'SUSPENDED' and u.deleted_at is null) then
+    raise exception 'There is an ADMIN already. ADMINs make others ADMIN: PUT /api/user/role.';
+  end if;
+  found := array(select u.id from public.user_account u
+                 where u.email = address::extensions.citext and u.email_verified and u.status = 'ACTIVE' and u.deleted_at is null);
+  if cardinality(found) <> 1 then
+    raise exception '% active users have the verified address %. Sign up first, and verify the address at Clerk.', cardinality(found), address;
+  end if;
+  perform private.change_roles(found[1], private.roles_of(found[1]) || 'ADMIN'::text, 'The first ADMIN');
+  return found[1];
+end $$;
+
+-- Every change, newest first; keyset on id. A user sees his own, an ADMIN everyone's; a stranger's id is not subject.
+create or replace function public.list_role_changes(
+  target uuid default null, actor uuid default null, wanted_role text default null, from_at timestamptz default null,
+  to_at timestamptz default null, before_id bigint default null, page_size integer default 25) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  caller uuid := private.require_caller('role:read');
+  admin boolean := private.caller_is('ADMIN');
+begin
+  if target is not null and target <> caller and not admin then
+    perform private.refuse(404, 'not_found', 'There is no such user.');
+  end if;
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'id', page.id, 'user_id', page.user_id, 'user_name', private.display_name(page.user_id),
+      'actor_id', page.actor_id, 'actor_name', private.display_name(page.actor_id),
+      'before', page.before, 'after', page.after, 'reason', page.reason, 'role_request_id', page.role_request_id,
+      'request_id', page.request_id, 'occurred_at', page.occurred_at) order by page.id desc), '[]')
+    from (
+      select * from private.role_change c
+      where (admin or c.user_id = caller)
+        and (target is null or c.user_id = target) and (actor is null or c.actor_id = actor)
+        -- Given or taken: in one of the two sets and not in the other.
+        and (wanted_role is null or (wanted_role::public.role_name = any (c.before)) <> (wanted_role::public.role_name = any (c.after)))
+        and (from_at is null or c.occurred_at >= from_at) and (to_at is null or c.occurred_at < to_at)
+        and (before_id is null or c.id < before_id)
+      order by c.id desc limit least(page_size, 101)) page);
 end $$;

@@ -1,0 +1,116 @@
+"""Other people's accounts, for ADMINs."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from coachline.api import Caller
+from coachline.database import as_caller
+from coachline.identity.role_requests import RoleRequest
+from coachline.identity.users import UserRole, UserStatus
+from coachline.models import Input, Instant, Output, Version, example
+from coachline.pagination import PageQuery, decode_cursor, page
+
+_JORDAN: dict[str, Any] = {
+    "id": "3e2ec15d-3d13-4e0d-a65c-377bd7400497",
+    "firstName": "Jordan",
+    "lastName": "Rivera",
+    "email": "jordan.rivera@example.com",
+    "emailVerified": True,
+    "status": "ACTIVE",
+    "roles": ["MENTEE"],
+    "version": 1,
+    "createdAt": "2027-01-04T09:00:00Z",
+}
+
+
+class Account(Output):
+    """A user in the list of all users."""
+
+    model_config = example(**_JORDAN)
+
+    id: UUID
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    email_verified: bool
+    status: UserStatus
+    roles: list[UserRole]
+    version: int
+    created_at: Instant
+
+
+class AccountDetail(Account):
+    """A user with what an ADMIN needs to decide about him."""
+
+    model_config = example(
+        **_JORDAN,
+        clerkId="user_2abcdefghijklmnopqrstuvwxyz",
+        timezone="America/Chicago",
+        locale="en-US",
+        permissions=["session:book", "session:read", "user:read"],
+        coachProfileStatus=None,
+        upcomingSessions=0,
+        openRoleRequests=[],
+        updatedAt="2027-01-04T09:00:00Z",
+    )
+
+    clerk_id: str
+    timezone: str
+    locale: str
+    permissions: list[str]
+    coach_profile_status: Literal["DRAFT", "PUBLISHED", "ARCHIVED"] | None
+    upcoming_sessions: int
+    open_role_requests: list[RoleRequest]
+    updated_at: Instant
+
+
+class AccountPatch(Input):
+    """Suspend or reactivate; the reason goes to the audit log. Names are the user's own, the address is Clerk's."""
+
+    model_config = example(status="SUSPENDED", reason="Chargebacks under investigation", version=1)
+
+    status: Literal["ACTIVE", "SUSPENDED"]
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
+    version: Version
+
+
+class AccountQuery(PageQuery):
+    """`search` finds a part of the name or of the e-mail address, whatever its case."""
+
+    search: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    role: UserRole | None = None
+    status: UserStatus | None = None
+
+
+def list_accounts(caller: Caller, query: AccountQuery) -> tuple[list[Any], str | None]:
+    """A page of `Account`, newest first; and the next cursor."""
+    before_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
+    rows = as_caller(caller).read(
+        "list_accounts",
+        search=query.search,
+        wanted_role=query.role,
+        wanted_status=query.status,
+        before_at=before_at and before_at.isoformat(),
+        before_id=before_id and str(before_id),
+        page_size=query.limit + 1,
+    )
+    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+
+
+def get_account(caller: Caller, user_id: UUID) -> Any:
+    """One `AccountDetail`."""
+    return as_caller(caller).read("get_account", target=str(user_id))
+
+
+def change_account(caller: Caller, user_id: UUID, patch: AccountPatch) -> Any:
+    """The changed `AccountDetail`; 409 own_status, last_admin or version_conflict."""
+    return as_caller(caller).write(
+        "set_account_status",
+        target=str(user_id),
+        wanted_status=patch.status,
+        reason=patch.reason,
+        expected_version=patch.version,
+    )
