@@ -36,6 +36,8 @@ OWNED = {
 SHARED: dict[tuple[str, str], str] = {}
 # Another's row that is asked for in the query and not in the path.
 OWNED_IN_QUERY = {("GET", "/api/user/role"): "userId"}
+# What a request cannot do without although its description calls it optional.
+QUERIES = {("GET", "/api/coaching/slots"): {"from": "2027-03-08T00:00:00Z", "to": "2027-03-09T00:00:00Z"}}
 
 
 @dataclass(frozen=True)
