@@ -116,7 +116,7 @@ def verdict(answer: httpx.Response) -> str:
         return str(answer.status_code)
     # Validation comes before the database: a request that it refuses has not asked for the permission yet.
     assert code not in {"malformed_request", "unsupported_media_type", "validation_failed"}, (
-        f"{told}\nThe example in this route's description does not pass its own validation: mend the example, or name what is missing in QUERIES."
+        f"{told}\nThe example in this route's description does not pass its own validation: mend it, or see QUERIES."
     )
     return YES
 
