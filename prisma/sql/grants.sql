@@ -46,6 +46,7 @@ grant execute on function
   public.list_schedules(uuid, timestamptz, uuid, integer), public.get_schedule(uuid), public.create_schedule(jsonb, text, uuid),
   public.update_schedule(uuid, jsonb, integer, text), public.delete_schedule(uuid, text), public.make_default_schedule(uuid, text),
   public.availability_context(uuid, integer), public.list_schedules_beside(uuid),
+  public.create_holiday_schedules(jsonb, text),
   public.booking_context(uuid, timestamptz, timestamptz, integer),
   public.book_session(uuid, timestamptz, integer, uuid, integer, jsonb, text), public.record_refusal(integer, jsonb),
   public.get_session(uuid), public.list_sessions(text, text, timestamptz, timestamptz, timestamptz, uuid, integer),

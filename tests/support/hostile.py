@@ -34,6 +34,8 @@ def has_fields(method: str, path: str) -> bool:
     return "requestBody" in DOCUMENT["paths"][path][method.lower()]
 
 
+HOLIDAYS = {"country": "US", "year": next_weekday(weeks=52).year, "timezone": "UTC", "except": []}
+
 _LEAKS = ("Traceback", 'File "', "site-packages", "psycopg", "pydantic", "PGRST", "SQLSTATE", "constraint")
 
 
@@ -145,6 +147,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("POST", "/api/coaching/availability", world.coach, {**SCHEDULE, "isDefault": False}),
         ("PATCH", "/api/coaching/availability/{scheduleId}", world.coach, {**SCHEDULE, "name": "Other hours"}),
         ("DELETE", "/api/coaching/availability/{scheduleId}", world.coach, {}),
+        ("POST", "/api/coaching/availability/holidays", world.coach, HOLIDAYS),
         ("POST", "/api/coaching/availability/{scheduleId}/default", world.coach, {}),
         (
             "POST",

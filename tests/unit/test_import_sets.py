@@ -12,6 +12,7 @@ HEAVY = {
     "boto3",
     "botocore.session",  # of `botocore` itself Powertools asks the version
     "coachline.openapi",
+    "holidays",
     "httpx",
     "postgrest",
     "pydantic.v1",
@@ -28,6 +29,7 @@ SERVICE = CALLER | {"realtime", "storage3", "supabase", "supabase_auth"}  # the 
 BY_KIND = {"api": CALLER, "webhooks": CALLER, "consumers": SERVICE, "jobs": SERVICE}
 EXCEPTIONS: dict[str, set[str]] = {
     "api_docs": set(),
+    "coaching_holidays": CALLER | {"holidays"},
     "fallback": set(),
     "health": set(),  # asks the database on request only
     "outbox_relay": SERVICE | {"boto3", "botocore.session"},  # publishes on every run

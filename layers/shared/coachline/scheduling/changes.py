@@ -54,7 +54,7 @@ def create_schedule(caller: Caller, body: NewSchedule, *, force: bool) -> Any:
     def write(decided_on: str | None) -> Any:
         return database.write("create_schedule", input=fields, decided_on=decided_on, new_id=new_id)
 
-    return _change(database, after, write, force=force)
+    return change_calendar(database, after, write, force=force)
 
 
 def update_schedule(caller: Caller, schedule_id: UUID, patch: SchedulePatch, *, force: bool) -> Any:
@@ -92,7 +92,7 @@ def delete_schedule(caller: Caller, schedule_id: UUID, *, force: bool) -> None:
     def write(decided_on: str | None) -> Any:
         return database.write("delete_schedule", schedule_id=name, decided_on=decided_on)
 
-    _change(database, after, write, force=force, schedule_id=name)
+    change_calendar(database, after, write, force=force, schedule_id=name)
 
 
 def make_default(caller: Caller, schedule_id: UUID, *, force: bool) -> Any:
@@ -107,10 +107,10 @@ def make_default(caller: Caller, schedule_id: UUID, *, force: bool) -> Any:
     def write(decided_on: str | None) -> Any:
         return database.write("make_default_schedule", schedule_id=name, decided_on=decided_on)
 
-    return _change(database, after, write, force=force, schedule_id=name)
+    return change_calendar(database, after, write, force=force, schedule_id=name)
 
 
-def _change(
+def change_calendar(
     database: Database,
     after: Callable[[Schedules], Schedules],
     write: Callable[[str | None], Any],
@@ -118,6 +118,7 @@ def _change(
     force: bool,
     schedule_id: str | None = None,
 ) -> Any:
+    """Write what leaves the schedules as `after` says: on the state that was read, or with `force` on any."""
     if force:
         return write(None)
 

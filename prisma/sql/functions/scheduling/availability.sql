@@ -142,8 +142,8 @@ begin
   perform private.require_keys(input, array['name', 'type', 'timezone', 'is_default', 'weekly', 'overrides', 'buffer_before', 'buffer_after',
     'slot_interval', 'minimum_notice', 'booking_window_days', 'max_sessions_per_day', 'minimum_duration', 'maximum_duration', 'valid_from', 'valid_to']);
   perform private.require_calendar(caller, decided_on);
-  if (select count(*) from public.availability_schedule a where a.coach_id = caller) >= 50 then
-    return private.refused(409, 'too_many_schedules', 'A coach can have 50 schedules. Delete one first.');
+  if (select count(*) from public.availability_schedule a where a.coach_id = caller) >= 100 then
+    return private.refused(409, 'too_many_schedules', 'A coach can have 100 schedules. Delete one first.');
   end if;
   made := jsonb_populate_record(null::public.availability_schedule, input
     || jsonb_build_object('id', new_id, 'coach_id', caller, 'version', 1, 'created_at', private.now(), 'updated_at', private.now()));
@@ -235,4 +235,30 @@ begin
     update public.availability_schedule a set is_default = true where a.id = mine.id returning * into mine;
   end if;
   return private.end_idempotent(private.answer(200, private.schedule_json(mine)));
+end $$;
+
+-- One closing HOLIDAY for each entry {id, name, timezone, date}; a date that has one of its own gets no second.
+create or replace function public.create_holiday_schedules(entries jsonb, decided_on text default null) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  caller uuid := private.require_caller('availability:manage');
+  answer jsonb := private.begin_idempotent();
+  made jsonb;
+begin
+  if answer is not null then
+    return answer;
+  end if;
+  perform private.require_calendar(caller, decided_on);
+  with added as (
+    insert into public.availability_schedule (id, coach_id, name, type, timezone, valid_from, valid_to, created_at, updated_at)
+    select e.id, caller, e.name, 'HOLIDAY', e.timezone, e.date, e.date, private.now(), private.now()
+    from jsonb_to_recordset(entries) e (id uuid, name text, timezone text, date date)
+    where not exists (select 1 from public.availability_schedule a
+                      where a.coach_id = caller and a.type = 'HOLIDAY' and a.valid_from = e.date and a.valid_to = e.date)
+    returning *)
+  select coalesce(jsonb_agg(to_jsonb(a) order by a.valid_from), '[]') into made from added a;
+  if (select count(*) from public.availability_schedule a where a.coach_id = caller) > 100 then
+    perform private.refuse(409, 'too_many_schedules', 'A coach can have 100 schedules. Delete some first, or leave holidays out.');
+  end if;
+  return private.end_idempotent(private.answer(201, made));
 end $$;
