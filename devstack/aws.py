@@ -1,4 +1,4 @@
-"""The local AWS: a moto server, the queues, bus, rules and secrets that the template declares, and what is in them."""
+"""The local AWS: a moto server with the queues, buckets, bus, rules and secrets that the template declares."""
 
 import asyncio
 import json
@@ -65,11 +65,10 @@ class Aws:
     async def call(self, service: str, action: str, **parameters: Any) -> dict[str, Any]:
         """One call of an AWS API; AwsError when it is refused."""
         prefix, version = _SERVICES[service]
-        credential = f"local/20260101/{REGION}/{service}/aws4_request"
         headers = {
             "Content-Type": f"application/x-amz-json-{version}",
             "X-Amz-Target": f"{prefix}.{action}",
-            "Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=local",
+            "Authorization": _authorization(service),
         }
         async with self._session.post(self.endpoint, data=json.dumps(parameters), headers=headers) as response:
             text = await response.text()
@@ -88,6 +87,8 @@ class Aws:
         plain = [queue for queue in template.queues if queue not in redriven]
         for queue in [*plain, *redriven, Queue(RECORDER, {})]:  # a dead-letter queue before those that point to it
             await self.call("sqs", "CreateQueue", QueueName=queue.name, Attributes=queue.attributes)
+        for bucket in template.buckets:
+            await self._make_bucket(bucket)
         for bus in template.buses:
             await self.call("events", "CreateEventBus", Name=bus)
             arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{RECORDER}"
@@ -96,6 +97,13 @@ class Aws:
             await self._rule(rule.bus, rule.name, rule.pattern, rule.targets)
         for name, value in {**dict.fromkeys(template.secrets, "{}"), **secrets}.items():
             await self.call("secretsmanager", "CreateSecret", Name=name, SecretString=value)
+
+    async def _make_bucket(self, name: str) -> None:
+        """S3 speaks no JSON, so `call` cannot."""
+        headers = {"Authorization": _authorization("s3")}
+        async with self._session.put(f"{self.endpoint}/{name}", headers=headers) as response:
+            if response.status != 200:
+                raise AwsError(f"CreateBucket: {(await response.text())[:500]}")
 
     async def _rule(self, bus: str, name: str, pattern: dict[str, Any], targets: list[dict[str, Any]]) -> None:
         await self.call("events", "PutRule", EventBusName=bus, Name=name, EventPattern=json.dumps(pattern))
@@ -123,3 +131,9 @@ class Aws:
         async with self._session.get(f"{self.endpoint}/moto-api/data.json") as response:
             kept = json.loads(await response.text()).get("ses", {})
         return [message for kind in ("Message", "RawMessage", "TemplateMessage") for message in kept.get(kind, [])]
+
+
+def _authorization(service: str) -> str:
+    """moto does not check it, but goes by the service that it names."""
+    credential = f"local/20260101/{REGION}/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=local"

@@ -19,6 +19,7 @@ _PSEUDO = {
 _ARNS = {
     "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:",
     "AWS::Events::EventBus": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/",
+    "AWS::S3::Bucket": "arn:aws:s3:::",
     "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:",
     "AWS::Serverless::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:",
 }
@@ -104,9 +105,11 @@ class Intrinsics:
 
     def name(self, logical_id: str) -> str:
         """A resource's physical name: the one that it is given, else its logical id."""
-        properties = self._document["Resources"][logical_id].get("Properties", {})
-        given = next((properties[key] for key in ("QueueName", "Name", "FunctionName") if key in properties), None)
-        return str(self.resolve(given)) if given else logical_id
+        resource = self._document["Resources"][logical_id]
+        properties, keys = resource.get("Properties", {}), ("QueueName", "Name", "FunctionName", "BucketName")
+        given = next((properties[key] for key in keys if key in properties), None)
+        made = logical_id.lower() if resource["Type"] == "AWS::S3::Bucket" else logical_id  # S3 knows no capitals
+        return str(self.resolve(given)) if given else made
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
         kind, name = self._document["Resources"][logical_id]["Type"], self.name(logical_id)

@@ -73,6 +73,7 @@ class Template:
     routes: list[Route] = field(default_factory=list)
     queues: list[Queue] = field(default_factory=list)
     sources: list[EventSource] = field(default_factory=list)
+    buckets: list[str] = field(default_factory=list)
     buses: list[str] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
@@ -123,6 +124,7 @@ class _Reader:
             "AWS::Serverless::Function": self._function,
             "AWS::Serverless::HttpApi": self._api,
             "AWS::SQS::Queue": self._queue,
+            "AWS::S3::Bucket": lambda _, bucket: self._template.buckets.append(bucket["Name"]),
             "AWS::Events::EventBus": lambda _, bus: self._template.buses.append(bus["Name"]),
             "AWS::Events::Rule": self._rule,
             "AWS::SecretsManager::Secret": lambda _, secret: self._template.secrets.append(secret["Name"]),

@@ -33,6 +33,10 @@ grant execute on function
 
 grant execute on function
   public.ensure_user(), public.get_me(), public.update_me(jsonb, integer),
+  public.export_members(jsonb, uuid, integer), public.record_member_export(jsonb),
+  public.check_member_importer(), public.prepare_member_upload(), public.match_members(jsonb),
+  public.import_members(jsonb, jsonb, integer), public.start_member_import(jsonb), public.get_member_import(uuid),
+  public.list_import_findings(uuid, text, integer, integer, integer),
   public.get_member(uuid), public.save_member(uuid, jsonb, integer, text[]),
   public.get_user_roles(uuid), public.set_user_roles(uuid, text[], text, integer),
   public.create_role_request(jsonb), public.list_role_requests(text, text, uuid, timestamptz, uuid, integer),
@@ -69,6 +73,9 @@ grant execute on function
   public.record_webhook_event(text, text, text, jsonb), public.claim_webhook_event(uuid, integer),
   public.fail_webhook_event(uuid, text, boolean), public.sweep_webhook_events(integer, integer),
   public.apply_clerk_user(uuid, text, text, boolean, text, text, timestamptz), public.delete_clerk_user(uuid, text),
+  public.match_members(jsonb), public.claim_member_import(uuid),
+  public.stage_member_import(uuid, integer, integer, jsonb, text[], boolean), public.apply_member_import(uuid, integer),
+  public.refuse_member_import(uuid, jsonb),
   public.claim_outbox_events(integer, integer), public.mark_outbox_published(uuid[]),
   public.roll_up_metrics(integer)
   to service_role;

@@ -11,6 +11,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 GROUPS = ("api", "webhooks", "consumers", "jobs")
+# Functions that act as the caller and move files: all that they may do besides, and nobody else may.
+FILE_FUNCTIONS = {"MemberExportFunction", "MemberImportFunction"}
+FILES = {"${MemberFilesBucket.Arn}/exports/*", "${MemberFilesBucket.Arn}/imports/*"}
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 
@@ -56,6 +59,17 @@ def folder(function: dict[str, Any]) -> Path:
 
 def group(function: dict[str, Any]) -> str:
     return folder(function).parts[1]
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    """What a role may do."""
+    found = resources("AWS::IAM::Role")[role]
+    return [statement for policy in found["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def listed(value: Any) -> list[Any]:
+    """IAM takes one for a list of one."""
+    return value if isinstance(value, list) else [value]
 
 
 def events(function: dict[str, Any], kind: str) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from tests.contract.template_file import (
+    FILE_FUNCTIONS,
+    FILES,
     GROUPS,
     ROOT,
     declared_routes,
@@ -18,8 +20,10 @@ from tests.contract.template_file import (
     folder,
     functions,
     group,
+    listed,
     resources,
     routes,
+    statements,
     template,
     text,
 )
@@ -181,26 +185,47 @@ def test_every_job_is_watched() -> None:
 # ---- Rights and configuration
 
 
-def test_no_right_is_a_wildcard() -> None:
+def test_no_right_is_a_wildcard_but_for_the_objects_of_a_bucket_s_folder() -> None:
     for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
         for name, properties in resources(kind).items():
-            assert [value for value in strings(properties) if "*" in value] == [], name
+            assert {value for value in strings(properties) if "*" in value} <= FILES, name
             assert not {"NotAction", "NotResource"} & set(keys(properties)), name
+    for role in resources("AWS::IAM::Role"):
+        for statement in statements(role):
+            if FILES & set(strings(statement["Resource"])):
+                assert set(listed(statement["Action"])) <= {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"}
 
 
 @pytest.mark.parametrize(("name", "function"), every_function())
 def test_a_function_has_the_role_of_its_group(name: str, function: dict[str, Any]) -> None:
-    assert function["Role"] == {"Fn::GetAtt": f"{group(function).capitalize()}Role.Arn"}
+    role = "ApiFiles" if name in FILE_FUNCTIONS else group(function).capitalize()
+    assert function["Role"] == {"Fn::GetAtt": f"{role}Role.Arn"}
+    assert group(function) == "api" or name not in FILE_FUNCTIONS
     assert "Policies" not in function
 
 
 def test_functions_that_act_as_the_caller_reach_no_secret() -> None:
-    role = resources("AWS::IAM::Role")["ApiRole"]
-    statements = [s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
-    assert {action for s in statements for action in s["Action"]} == {"logs:CreateLogStream", "logs:PutLogEvents"}
-    assert {policy["Fn::Sub"] for policy in role["ManagedPolicyArns"]} <= MANAGED_POLICIES
+    logs = {"logs:CreateLogStream", "logs:PutLogEvents"}
+    rights = {
+        "ApiRole": {"ApiLogGroup.Arn": logs},
+        "ApiFilesRole": {
+            "ApiLogGroup.Arn": logs,
+            "MemberImportsQueue.Arn": {"sqs:SendMessage"},
+            **{key: {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"} for key in FILES},
+        },
+    }
+    for role, expected in rights.items():
+        found = {
+            resource: set(listed(statement["Action"]))
+            for statement in statements(role)
+            for resource in strings(statement["Resource"])
+        }
+        assert found == expected, role
+        managed = resources("AWS::IAM::Role")[role]["ManagedPolicyArns"]
+        assert {policy["Fn::Sub"] for policy in managed} <= MANAGED_POLICIES
     for name, function in functions().items():
         assert ("SECRETS_ID" in environment(function)) == (group(function) != "api"), name
+        assert ("MEMBER_FILES_BUCKET" in environment(function)) == (name in FILE_FUNCTIONS | {"MemberImportsFunction"})
 
 
 def test_the_template_holds_no_secret() -> None:

@@ -138,12 +138,23 @@ def _clerk_events(stack: Stack) -> Event:
     return event
 
 
+def _member_imports(stack: Stack) -> Event:
+    """A message about an import that is over."""
+    made = stack.user("ADMIN").post("/api/members/import", {"csv": "MemberEmail\r\n"}).json()["data"]
+    event = sample("member_imports")
+    event["Records"][0]["body"] = json.dumps({"importId": made["id"]})
+    return event
+
+
 FILLED: dict[str, Callable[[Stack], Event]] = {
     "clerk": _clerk,
     "clerk_events": _clerk_events,
     "coach_profile": _coach_profile,
     "coaching_availability": _coaching_availability,
     "coaching_slots": _coaching_slots,
+    "member_export": lambda stack: sample("member_export", caller=stack.user("ADMIN")),
+    "member_import": lambda stack: sample("member_import", caller=stack.user("ADMIN")),
+    "member_imports": _member_imports,
     "session_changes": _session_changes,
     "sessions": _sessions,
     "user": _user,

@@ -26,6 +26,8 @@ STATUS = {
     "coaching_slots": 200,
     "fallback": 404,
     "health": 200,
+    "member_export": 200,
+    "member_import": 201,
     "session_changes": 200,
     "sessions": 201,
     "user": 200,

@@ -42,13 +42,18 @@ SERVICE_FUNCTIONS = {
     "expire_session_holds",
     "send_session_reminders",
     "apply_clerk_user",
+    "apply_member_import",
+    "claim_member_import",
     "claim_outbox_events",
     "claim_webhook_event",
     "delete_clerk_user",
     "fail_webhook_event",
     "mark_outbox_published",
+    "match_members",
     "record_webhook_event",
+    "refuse_member_import",
     "roll_up_metrics",
+    "stage_member_import",
     "sweep_webhook_events",
 }
 

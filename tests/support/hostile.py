@@ -170,6 +170,8 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("POST", "/api/user/role/requests/{id}/reject", world.admin, {"reason": "No licence", "version": 1}),
         ("POST", "/api/user/role/requests/{id}/withdraw", world.mentee, {"reason": "Next year", "version": 1}),
         ("PATCH", "/api/admin/users/{userId}", world.admin, {"status": "SUSPENDED", "reason": "Chargebacks"}),
+        ("POST", "/api/members/import", world.admin, {"csv": "MemberEmail\r\n", "mode": "VALID_ROWS", "dryRun": False}),
+        ("POST", "/api/members/import/uploads", world.admin, {}),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]
     found = {}

@@ -174,10 +174,12 @@ def doc(
     description: str | None = None,
     example: Any = None,
     body_example: Any = None,
+    content: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What OpenAPI says of a route: `@app.get(path, **doc("List my sessions", tag="Sessions", problems=[404]))`.
 
-    `problems` beyond those that every route has; the examples are of the whole answer and of the whole body.
+    `problems` beyond those that every route has; the examples are of the whole answer and of the whole body. `content`:
+    the answer's media types, when it is not JSON alone.
     """
     examples = {"x-example": example, "x-body-example": body_example}
     return {
@@ -185,7 +187,8 @@ def doc(
         "description": description,
         "tags": [tag],
         "status_code": status,
-        "responses": {code: {"description": HTTPStatus(code).phrase} for code in (status, *problems)},
+        "responses": {code: {"description": HTTPStatus(code).phrase} for code in problems}
+        | {status: {"description": HTTPStatus(status).phrase} | ({"content": content} if content else {})},
         "openapi_extensions": {name: value for name, value in examples.items() if value is not None},
     }
 

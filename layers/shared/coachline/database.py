@@ -169,9 +169,14 @@ def _remember_headers(response: httpx.Response) -> None:
     _last_headers.update(response.headers)
 
 
+def patient_client(timeout: httpx.Timeout) -> httpx.Client:
+    """A pool of connections whose answers become refusals here, and which waits that long for them."""
+    return httpx.Client(timeout=timeout, event_hooks={"response": [_remember_headers, _raise_for_status]})
+
+
 # One pool of kept-alive connections per execution environment. Made while the function is loaded, when Lambda gives it
 # more processor: the import of httpcore and the certificates were two thirds of what a first request computed.
-http_client = httpx.Client(timeout=_TIMEOUT, event_hooks={"response": [_remember_headers, _raise_for_status]})
+http_client = patient_client(_TIMEOUT)
 
 
 def _client(api_key: str, headers: dict[str, str]) -> SyncPostgrestClient:

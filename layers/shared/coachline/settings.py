@@ -38,6 +38,14 @@ class ServiceSettings:
     event_bus_name: str
 
 
+@dataclass(frozen=True)
+class FileSettings:
+    """What the functions know that move files; the queue's address is empty where nothing is imported."""
+
+    member_files_bucket: str
+    member_imports_queue_url: str
+
+
 @cache
 def api_settings() -> ApiSettings:
     """The settings that every function has; KeyError when one is missing from the environment."""
@@ -65,4 +73,14 @@ def service_settings() -> ServiceSettings:
             name: env[variable] for name in WEBHOOK_PROVIDERS if (variable := f"{name.upper()}_EVENTS_QUEUE_URL") in env
         },
         event_bus_name=env.get("EVENT_BUS_NAME", ""),
+    )
+
+
+@cache
+def file_settings() -> FileSettings:
+    """The settings of functions that move files; KeyError when the bucket is missing."""
+    env = os.environ
+    return FileSettings(
+        member_files_bucket=env["MEMBER_FILES_BUCKET"],
+        member_imports_queue_url=env.get("MEMBER_IMPORTS_QUEUE_URL", ""),
     )

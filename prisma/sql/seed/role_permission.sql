@@ -6,6 +6,8 @@ select r.role::public.role_name, p.permission from (values
   ('user:update', '{MENTEE,COACH,ADMIN}'),
   ('member:read', '{MENTEE,COACH,ADMIN}'),
   ('member:update', '{MENTEE,COACH,ADMIN}'),
+  ('member:export', '{ADMIN}'),
+  ('member:import', '{ADMIN}'),
   ('role:read', '{MENTEE,COACH,ADMIN}'),
   ('role:manage', '{ADMIN}'),
   ('role:request', '{MENTEE,COACH,ADMIN}'),

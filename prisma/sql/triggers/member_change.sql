@@ -9,7 +9,7 @@ declare
 begin
   insert into public.member_change
     (user_id, version, field, old_value, new_value, actor_id, impersonator, database_role, request_id, reason, changed_at)
-  select new.user_id, new.version, a.key, nullif(before -> a.key, 'null'), nullif(a.value, 'null'), private.caller_id(), claims #>> '{act,sub}',
+  select new.user_id, new.version, a.key, nullif(before -> a.key, 'null'), nullif(a.value, 'null'), private.actor_id(), claims #>> '{act,sub}',
          coalesce(claims ->> 'role', session_user), private.request_id(), nullif(pg_catalog.current_setting('coachline.reason', true), ''),
          new.updated_at
   from jsonb_each(after) a
@@ -43,7 +43,7 @@ declare
 begin
   if fields is not null then
     insert into private.audit_log (occurred_at, actor_id, impersonator, database_role, request_id, action, table_name, row_id, after, reason)
-    values (private.now(), private.caller_id(), claims #>> '{act,sub}', coalesce(claims ->> 'role', session_user), private.request_id(),
+    values (private.now(), private.actor_id(), claims #>> '{act,sub}', coalesce(claims ->> 'role', session_user), private.request_id(),
             tg_op, tg_table_name, coalesce(new.user_id, old.user_id)::text, jsonb_build_object('fields', fields),
             nullif(pg_catalog.current_setting('coachline.reason', true), ''));
   end if;

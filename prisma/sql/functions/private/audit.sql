@@ -18,7 +18,7 @@ begin
     row_id := coalesce(coalesce(new_row, old_row) ->> 'id', coalesce(new_row, old_row) ->> 'user_id', coalesce(new_row, old_row) ->> 'key');
   end if;
   insert into private.audit_log (occurred_at, actor_id, impersonator, database_role, request_id, action, table_name, row_id, before, after, reason)
-  values (private.now(), private.caller_id(),
+  values (private.now(), private.actor_id(),
           nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb #>> '{act,sub}',
           coalesce(nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb ->> 'role', session_user),
           private.request_id(), tg_op, tg_table_name, row_id, old_row, new_row,
