@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-template bench-slots bench-cold bench-warm bench-files
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-template bench-slots bench-scale bench-cold bench-warm bench-files
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -65,6 +65,9 @@ bench-slots: .venv/.stamp  ## Time the slot engine: 60 days, 15-minute steps, 20
 
 bench-files: install  ## Time files of members: MEMBERS (100000) out, IMPORT_ROWS (20000) in; memory of each function
 	@$(RUN) -m tests.bench.bench_member_files
+
+bench-scale: install  ## Time slots and directory among SCALE_COACHES (5000) and SCALE_SESSIONS (1000000)
+	@$(RUN) -m tests.bench.bench_scale
 
 bench-cold: install .aws-sam/.runnable .venv-bench/.stamp  ## Time cold starts, beside a bare handler and FastAPI + supabase + stripe
 	@$(RUN) -m tests.bench.bench_cold

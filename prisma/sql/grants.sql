@@ -27,7 +27,7 @@ revoke all on public._prisma_migrations from service_role;
 grant execute on function private.guard(), private.caller_id(), private.caller_is(public.role_name) to anon, authenticated, service_role;
 
 grant execute on function
-  public.list_coaches(text, timestamptz, uuid, integer), public.get_coach(uuid),
+  public.list_coaches(jsonb, text, text, uuid, integer), public.get_coach(uuid),
   public.list_reviews(uuid, timestamptz, uuid, integer)
   to anon, authenticated;
 
@@ -77,5 +77,5 @@ grant execute on function
   public.stage_member_import(uuid, integer, integer, jsonb, text[], boolean), public.apply_member_import(uuid, integer),
   public.refuse_member_import(uuid, jsonb),
   public.claim_outbox_events(integer, integer), public.mark_outbox_published(uuid[]),
-  public.roll_up_metrics(integer)
+  public.roll_up_metrics(integer), public.stale_next_free(integer), public.keep_next_free(jsonb)
   to service_role;

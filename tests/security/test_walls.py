@@ -54,6 +54,8 @@ SERVICE_FUNCTIONS = {
     "refuse_member_import",
     "roll_up_metrics",
     "stage_member_import",
+    "stale_next_free",
+    "keep_next_free",
     "sweep_webhook_events",
 }
 

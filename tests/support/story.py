@@ -93,7 +93,7 @@ def complete_sessions(stack: Stack, coach: SignedIn) -> None:
     """Every session booked with the coach is held, whenever it was to be."""
     with stack.database() as database:
         database.execute(
-            """select private.move_session(id, 'COMPLETED', 'SYSTEM', null, null)
+            """select private.move_session(id, 'COMPLETED', 'SYSTEM', null, null, at => ends_at)
                from session where coach_id = %s and status = 'SCHEDULED'""",
             [coach.user_id],
         )

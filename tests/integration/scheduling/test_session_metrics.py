@@ -24,9 +24,12 @@ def plain(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def move(stack: Stack, session_id: str, status: str, actor: str = "SYSTEM", at_instant: datetime | None = None) -> None:
     with stack.database() as database:
-        database.execute("select private.move_session(%s, %s, %s, null, null)", [session_id, status, actor])
-        if at_instant:
-            database.execute("update session set cancelled_at = %s where id = %s", [at_instant, session_id])
+        database.execute(
+            """select private.move_session(id, %s, %s, null, null,
+                 case when %s = 'NO_SHOW' then 'MENTEE'::session_actor end, coalesce(%s, ends_at))
+               from session where id = %s""",
+            [status, actor, status, at_instant, session_id],
+        )
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,185 @@
+"""Slots and directory at scale: p50 and p95 at the API, one database round trip each, and what their statements do.
+
+`make bench-scale`, SCALE_COACHES (5000), SCALE_SESSIONS (1000000). Fails when a p95 passes 50 ms. A stack of its own.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.bench.table import machine, say, show
+from tests.support.market import coach_id, fill
+from tests.support.stack import Stack, running_stack
+
+BAR_MS = 50.0
+COACHES, SESSIONS = int(os.environ.get("SCALE_COACHES", "5000")), int(os.environ.get("SCALE_SESSIONS", "1000000"))
+ROUNDS = int(os.environ.get("SCALE_ROUNDS", "200"))
+FEW, MANY = 100, int(os.environ.get("SCALE_PAST", "100000"))
+
+
+def timed(call: Callable[[int], Any], rounds: int = ROUNDS) -> tuple[float, float]:
+    """p50 and p95 in ms, after a tenth of the rounds to warm up."""
+    times = []
+    for number in range(rounds + rounds // 10):
+        begun = time.perf_counter()
+        answer = call(number)
+        times.append((time.perf_counter() - begun) * 1000)
+        assert answer.status_code == 200, answer.text
+    kept = sorted(times[rounds // 10 :])
+    return statistics.median(kept), kept[int(0.95 * len(kept))]
+
+
+def round_trips(stack: Stack, call: Callable[[int], Any]) -> int:
+    assert stack.directory is not None
+    log = stack.directory / "logs" / "postgrest.log"
+    jobs = ("claim_outbox", "roll_up", "next_free", "sweep", "due_", "expire")
+
+    def count() -> int:
+        lines = log.read_text().splitlines()
+        return sum(" /rpc/" in line and not any(job in line for job in jobs) for line in lines)
+
+    time.sleep(1)  # the log comes after the answer
+    before = count()
+    call(0)
+    time.sleep(1)
+    return count() - before
+
+
+def explain(database: psycopg.Connection[Any], title: str, statement: str) -> None:
+    say(f"\n### {title}\n")
+    for row in database.execute(f"explain (analyze, buffers, costs off) {statement}".encode()):
+        say("    " + next(iter(row.values())))
+
+
+def requests(stack: Stack) -> dict[str, Callable[[int], Any]]:
+    mentee, now = stack.user(), datetime.now(UTC)
+    week = {"from": f"{now:%Y-%m-%dT00:00:00Z}", "to": f"{now + timedelta(days=7):%Y-%m-%dT00:00:00Z}"}
+
+    def directory(**query: Any) -> Callable[[int], Any]:
+        return lambda _: stack.http.get("/api/coach", params={"limit": 25, **query})
+
+    def slots(number: int) -> Any:
+        return mentee.get("/api/coaching/slots", params={"coachId": coach_id(1 + number * 37 % COACHES), **week})
+
+    return {
+        "slots, a week": slots,
+        "directory, newest": directory(),
+        "by rating": directory(sort="rating"),
+        "by price, in USD": directory(sort="price", currency="USD", minPrice=9000, maxPrice=20000),
+        "by next free slot": directory(sort="nextFree"),
+        "search, specialty, language": directory(search="luxury plan", specialty="Listings", language="es"),
+    }
+
+
+def all_changed(stack: Stack) -> None:
+    with stack.database() as database:
+        database.execute("update private.coach_listing set changes = changes + 1")
+
+
+def grow_past(stack: Stack) -> None:
+    """One coach has few sessions behind him, another many; nothing else differs."""
+    with stack.database() as database:
+        database.execute("alter table session disable trigger user")
+        for number, wanted in ((1, FEW), (2, MANY)):
+            database.execute(
+                """insert into session (coach_id, mentee_id, status, starts_at, ends_at, duration_minutes,
+                     buffer_before, buffer_after, blocked, coach_timezone, mentee_timezone, rate_amount,
+                     price_amount, fee_amount, fee_bps, currency)
+                   select %(coach)s, (select id from user_account where clerk_id = 'bench_mentee1'), 'COMPLETED', t.at,
+                     t.at + interval '15 minutes', 15, 0, 0, tstzrange(t.at, t.at + interval '15 minutes'),
+                     'UTC', 'UTC', 0, 0, 0, 0, 'USD'
+                   from generate_series(1, %(wanted)s) n,
+                     lateral (select now() - make_interval(days => 3, mins => 20 * n) as at) t""",
+                {"coach": coach_id(number), "wanted": wanted},
+            )
+        database.execute("alter table session enable trigger user")
+        database.execute("analyze session")
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="coachline-scale-") as name:
+        Path(name).chmod(0o755)
+        with running_stack(Path(name), {"DEVSTACK_DEMO_DATA": "0"}) as stack:
+            return measure(stack)
+
+
+def measure(stack: Stack) -> int:
+    begun = time.perf_counter()
+    with stack.database() as database:
+        fill(database, COACHES, SESSIONS)
+        counted = database.execute(
+            "select (select count(*) from session) as s, (select count(*) from review) as r"
+        ).fetchone()
+    assert counted is not None
+    say(f"{COACHES} coaches, {counted['s']} sessions, {counted['r']} reviews in {time.perf_counter() - begun:.0f} s")
+    say(f"{machine()}\n")
+    begun = time.perf_counter()
+    event = {"time": "2027-03-01T09:15:00Z", "detail": {}}
+    answer = stack.http.post("/_dev/invoke/refresh_next_free", json=event, timeout=300).json()
+    say(f"next free slots: {answer} in {time.perf_counter() - begun:.1f} s\n")
+
+    results, trips = {}, {}
+    for title, call in requests(stack).items():
+        results[title], trips[title] = timed(call), round_trips(stack, call)
+    all_changed(stack)
+    changed = requests(stack)["directory, newest"]
+    results["directory, all 25 changed just now"], trips["directory, all 25 changed just now"] = timed(changed), 1
+    rows = [[title, f"{p50:.1f}", f"{p95:.1f}", str(trips[title])] for title, (p50, p95) in results.items()]
+    show(["GET", "p50 ms", "p95 ms", "round trips"], rows)
+
+    grow_past(stack)
+    mentee, now = stack.user(), datetime.now(UTC)
+    week = {"from": f"{now:%Y-%m-%dT00:00:00Z}", "to": f"{now + timedelta(days=7):%Y-%m-%dT00:00:00Z}"}
+    say()
+    for number, past in ((1, FEW), (2, MANY)):
+        query = {"coachId": coach_id(number), **week}
+        p50, p95 = timed(lambda _: mentee.get("/api/coaching/slots", params=query))  # noqa: B023 - called right here
+        say(f"slots of a coach with {past} more sessions behind him: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+    say(f"\n{machine()}")
+    explained(stack)
+    return int(max(p95 for _, p95 in results.values()) > BAR_MS)
+
+
+def explained(stack: Stack) -> None:
+    with stack.database() as database:
+        explain(
+            database,
+            f"What blocks a coach with {MANY} sessions behind him",
+            f"""select lower(s.blocked), upper(s.blocked) from session s
+                where s.coach_id = '{coach_id(2)}'
+                and s.blocked && tstzrange(now() - interval '3 hours', now() + interval '7 days 7 hours')
+                and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')""",  # noqa: S608 - an id of our own
+        )
+        explain(
+            database,
+            "The page of the newest",
+            """select l.coach_id, l.created_at from private.coach_listing l where l.listed
+               order by l.created_at desc, l.coach_id desc limit 26""",
+        )
+        explain(
+            database,
+            "A page by next free slot, from a cursor",
+            """select l.coach_id from private.coach_listing l where l.listed
+               and (l.next_free_at, l.coach_id) > (now() + interval '1 day', '00000000-0000-0000-0000-000000000000')
+               order by l.next_free_at, l.coach_id limit 26""",
+        )
+        explain(
+            database,
+            "A page that a search and a specialty find",
+            """select l.coach_id from private.coach_listing l where l.listed and l.specialties @> '{listings}'
+               and l.search @@ private.words_to_find('luxury plan')
+               order by l.created_at desc, l.coach_id desc limit 26""",
+        )
+        explain(database, "The directory's whole answer", "select public.list_coaches()")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
