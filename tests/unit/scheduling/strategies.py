@@ -21,7 +21,7 @@ CLOCK_CHANGES: dict[str, list[str]] = {
     "America/Sao_Paulo": ["2027-06-15", "2018-11-04", "2018-02-17"],
     "Asia/Kathmandu": ["2027-06-15"],
     "Pacific/Apia": ["2011-12-30", "2011-04-02"],
-    "Africa/Casablanca": ["2027-02-07", "2027-03-14"],
+    "Africa/Casablanca": ["2026-02-15", "2026-03-22", "2026-09-20"],
     "Antarctica/Troll": ["2027-03-28", "2027-10-31"],
     "America/St_Johns": ["2011-03-13", "2010-11-07"],
     "Europe/London": ["2027-03-28", "2027-10-31"],
