@@ -150,14 +150,15 @@ def measure(stack: Stack) -> int:
 
 def explained(stack: Stack) -> None:
     with stack.database() as database:
-        explain(
-            database,
-            f"What blocks a coach with {MANY} sessions behind him",
-            f"""select lower(s.blocked), upper(s.blocked) from session s
-                where s.coach_id = '{coach_id(2)}'
-                and s.blocked && tstzrange(now() - interval '3 hours', now() + interval '7 days 7 hours')
-                and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')""",  # noqa: S608 - an id of our own
-        )
+        for number, past in ((1, FEW), (2, MANY)):
+            explain(
+                database,
+                f"What blocks a coach with {past} more sessions behind him",
+                f"""select lower(s.blocked), upper(s.blocked) from session s
+                    where s.coach_id = '{coach_id(number)}'
+                    and s.blocked && tstzrange(now() - interval '3 hours', now() + interval '7 days 7 hours')
+                    and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS')""",  # noqa: S608 - an id of our own
+            )
         explain(
             database,
             "The page of the newest",

@@ -19,16 +19,13 @@ $$;
 create or replace function private.directory_json(p public.coach_profile, l private.coach_listing, moment timestamptz) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select private.coach_json(p) || case
-    when private.next_free_holds(p, l, moment)
+    when l.next_free_version = p.availability_version and l.next_free_changes = l.changes and l.next_free_until > moment
+        and not exists (select 1 from private.metric_delta d where d.coach_id = p.user_id)
       then jsonb_build_object('next_free_slot', case when l.next_free_at < '9999-01-01' then l.next_free_at end)
     else jsonb_build_object('diary', private.diary(p, moment, moment + interval '60 days', moment)) end;
 $$;
 
-create or replace function private.next_free_holds(p public.coach_profile, l private.coach_listing, moment timestamptz) returns boolean
-language sql stable security definer set search_path = '' as $$
-  select l.next_free_version = p.availability_version and l.next_free_changes = l.changes and l.next_free_until > moment
-    and not exists (select 1 from private.metric_delta d where d.coach_id = p.user_id);
-$$;
+drop function if exists private.next_free_holds(public.coach_profile, private.coach_listing, timestamptz);
 
 drop function if exists public.list_coaches(text, timestamptz, uuid, integer);
 
