@@ -65,6 +65,8 @@ def test_reads_take_one(stack: Stack, coach: SignedIn, mentee: SignedIn) -> None
         (mentee, f"/api/coaching/slots?coachId={coach.user_id}&explain={iso(at(monday, '15:00'))}"),
         (mentee, "/api/sessions"),
         (mentee, f"/api/sessions/{session['id']}"),
+        (mentee, f"/api/sessions/{session['id']}/history"),
+        (mentee, f"/api/sessions/{session['id']}/invite.ics"),
         (mentee, "/api/health?deep=1"),
     ]
     counted = {path: trips(stack, partial(who.get, path)) for who, path in reads}
@@ -104,11 +106,26 @@ def test_writes_take_at_most_a_read_and_a_write(stack: Stack, coach: SignedIn, m
         ),
         "POST session, refused": trips(stack, lambda: book(mentee, coach, at(monday, "03:00"))),
         "POST session, taken": trips(stack, lambda: book(rival, coach, at(monday, "10:00"))),
+        "POST reschedule": trips(
+            stack,
+            lambda: mentee.post(
+                f"/api/sessions/{booked[0].json()['data']['id']}/reschedule",
+                {"start": iso(at(monday, "11:00")), "version": 1},
+            ).raise_for_status(),
+        ),
+        "POST reschedule, refused": trips(
+            stack,
+            lambda: mentee.post(
+                f"/api/sessions/{booked[0].json()['data']['id']}/reschedule",
+                {"start": iso(at(monday, "03:00")), "version": 2},
+            ),
+        ),
         "POST cancel": trips(
             stack,
             lambda: mentee.post(f"/api/sessions/{booked[0].json()['data']['id']}/cancel", {}).raise_for_status(),
         ),
     }
     assert {name: count for name, count in counted.items() if count > 2} == {}
+    assert (counted["POST reschedule"], counted["POST reschedule, refused"]) == (2, 1)
     assert counted["POST cancel"] == counted["PATCH user"] == counted["PUT role"] == counted["POST profile"] == 1
     assert iso(at(monday, "10:00")) == booked[0].json()["data"]["start"]

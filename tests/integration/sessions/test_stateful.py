@@ -81,7 +81,7 @@ class Lives(RuleBasedStateMachine):
         interval = {"from": f"{first:02}:00", "to": f"{first + hours:02}:00"}
         weekly = [{"day": day, "intervals": [interval]} for day in WEEKDAYS]
         patch = {"weekly": weekly, "bufferBefore": buffer, "bufferAfter": buffer, "version": schedule["version"]}
-        answer = who.patch(f"/api/coaching/availability/{schedule['id']}", {**patch, "force": True})
+        answer = who.patch(f"/api/coaching/availability/{schedule['id']}?force=true", patch)
         assert answer.status_code in {200, 409}, answer.text
 
     @rule(minutes=st.sampled_from([5, 30, 60, 240, 1440]))

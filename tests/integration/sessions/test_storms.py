@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -22,7 +23,7 @@ def send_all(stack: Stack, calls: list[Call]) -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=len(calls))
         async with httpx.AsyncClient(base_url=stack.base_url, timeout=60, limits=limits) as client:
 
-            def one(call: Call) -> Any:
+            def one(call: Call) -> Awaitable[httpx.Response]:
                 who, path, body = call
                 headers = {"Authorization": f"Bearer {who.token}", "Idempotency-Key": uuid4().hex}
                 return client.post(path, json=body, headers=headers)
