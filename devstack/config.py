@@ -49,6 +49,8 @@ class Keys:
     clerk_private_key: str
     calendly_client_secret: str
     calendly_webhook_key: str
+    zoom_client_secret: str
+    zoom_webhook_secret: str
     sealing_key: str
     stack_private_key: str
 
@@ -71,6 +73,7 @@ class Keys:
             "clerkWebhookSecrets": [self.clerk_webhook_secret],
             "calendlyClientSecret": self.calendly_client_secret,
             "calendlyWebhookKeys": [self.calendly_webhook_key],
+            "zoomWebhookSecrets": [self.zoom_webhook_secret],
             "sealingKeys": {"local": self.sealing_key},
         }
 
@@ -88,7 +91,13 @@ def _new_key(name: str) -> str:
     match name:
         case "publishable_key" | "secret_key":  # Supabase's shape: prefix, random part, checksum
             return f"sb_{name.removesuffix('_key')}_{secrets.token_urlsafe(16)}_{secrets.token_urlsafe(6)}"
-        case "gate_key" | "calendly_client_secret" | "calendly_webhook_key":
+        case (
+            "gate_key"
+            | "calendly_client_secret"
+            | "calendly_webhook_key"
+            | "zoom_client_secret"
+            | "zoom_webhook_secret"
+        ):
             return secrets.token_urlsafe(32)
         case "sealing_key":  # of AES-256
             return base64.b64encode(secrets.token_bytes(32)).decode()

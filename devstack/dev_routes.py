@@ -89,13 +89,13 @@ class DevRoutes:
             "issuer": stack.clerk.issuer,
             "webhookSecrets": {
                 "stripe": [],
-                "zoom": None,
+                "zoom": stack.keys.zoom_webhook_secret,
                 "calendly": stack.keys.calendly_webhook_key,
                 "clerk": stack.keys.clerk_webhook_secret,
             },
             "simulators": {
                 "stripe": None,
-                "zoom": None,
+                "zoom": f"{url}/_sim/zoom",
                 "calendly": f"{url}/_sim/calendly",
                 "clerk": stack.clerk.issuer,
             },

@@ -29,6 +29,7 @@ from devstack.processes import Processes
 from devstack.rest import Rest
 from devstack.simulators.calendly import Calendly
 from devstack.simulators.clerk import Clerk
+from devstack.simulators.zoom import SECRET_NAME, Zoom
 from devstack.template import Template, load
 from devstack.triggers import Triggers
 from devstack.workers import Workers
@@ -57,6 +58,7 @@ class Stack:
     template: Template
     triggers: Triggers
     workers: Workers
+    zoom: Zoom
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -103,6 +105,7 @@ class Stack:
         receiver = f"{self._inside}/webhooks/clerk"
         self.clerk = Clerk(config.directory, self.clock, self.keys, url=self.url, receiver=receiver)
         self.calendly = Calendly(config.directory, self.clock, self.keys, url=self.url)
+        self.zoom = Zoom(config.directory, self.clock, self.keys, receiver=f"{self._inside}/webhooks/zoom")
         await self._listen()
         self.aws = Aws(self._processes)
         stage, variables = {"Stage": "local"}, self._variables()
@@ -149,8 +152,8 @@ class Stack:
         self._sql = dev.sql
         app.router.add_get("/", start_page.StartPage(self, dev.sql).show)
         app.add_subapp("/_dev", dev.app)
-        app.add_subapp("/_sim/calendly", self.calendly.app)
-        app.add_subapp("/_sim/clerk", self.clerk.app)
+        for simulator in (self.calendly, self.clerk, self.zoom):
+            app.add_subapp(f"/_sim/{simulator.name}", simulator.app)
         app.on_response_prepare.append(_without_server)
         runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2.0, **SERVER)
         await runner.setup()
@@ -203,13 +206,15 @@ class Stack:
             "CLERK_AUTHORIZED_PARTIES": ",".join(self.origins),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "SECRETS_ID": SERVICE_SECRET,
+            **self.zoom.variables(self._inside),
         }
 
     async def _start_aws(self) -> None:
         async with _step("queues, bus, secrets"):
             self._closers.append(self.aws.close)
             await self.aws.start()
-            await self.aws.create(self.template, {SERVICE_SECRET: json.dumps(self.keys.service_secret)})
+            kept = {SERVICE_SECRET: self.keys.service_secret, SECRET_NAME: self.zoom.credentials}
+            await self.aws.create(self.template, {name: json.dumps(value) for name, value in kept.items()})
 
     async def _restart_aws(self) -> None:
         await self.aws.start()
@@ -243,12 +248,12 @@ class Stack:
 
     async def _start_triggers(self) -> None:
         self.triggers = Triggers(self.template, self.workers, self.aws, self.clock, say)
-        for simulator in (self.clerk, self.calendly):
-            self.triggers.deliver.append(simulator.webhooks.flush)
-        self._closers += [self.triggers.stop, self.clerk.webhooks.stop, self.calendly.webhooks.stop]
+        senders = [simulator.webhooks for simulator in (self.clerk, self.calendly, self.zoom)]
+        self.triggers.deliver += [sender.flush for sender in senders]
+        self._closers += [self.triggers.stop, *(sender.stop for sender in senders)]
         self.triggers.start()
-        await self.clerk.webhooks.start()
-        await self.calendly.webhooks.start()
+        for sender in senders:
+            await sender.start()
         self._watching = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:

@@ -122,8 +122,10 @@ class Webhooks:
         url: str,
         sign: Callable[[str, bytes], dict[str, str]],
         schedule: Sequence[float],
+        seconds: float = DELIVERY_SECONDS,
     ) -> None:
-        """`sign` makes the headers of an attempt; `schedule` holds the seconds before each attempt."""
+        """`sign` makes the headers of an attempt; `schedule` holds the seconds before each; each may take `seconds`."""
+        self._timeout = aiohttp.ClientTimeout(total=seconds)
         self._store = store
         self._faults = faults
         self._url = url
@@ -135,7 +137,7 @@ class Webhooks:
         self.on_attempt: Callable[[Row, bool, bool], None] | None = None  # told row, accepted, whether it was the last
 
     async def start(self) -> None:
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=DELIVERY_SECONDS))
+        self._session = aiohttp.ClientSession(timeout=self._timeout)
         for row in self._store.all("delivery"):
             self._follow(row)
 

@@ -64,6 +64,17 @@ grant execute on function
   to authenticated;
 
 grant execute on function
+  public.get_meeting(uuid), public.request_meeting(uuid), public.update_meeting(uuid, jsonb, integer), public.get_meeting_metrics(uuid),
+  public.join_meeting(uuid), public.peek_join_link(uuid), public.open_meeting(uuid)
+  to authenticated;
+
+grant execute on function
+  public.claim_meeting(uuid, text, boolean), public.record_meeting(uuid, uuid, text, text, jsonb, bigint, text, text, integer),
+  public.list_due_meetings(integer), public.apply_zoom_event(uuid, text, bigint, text, timestamptz, text, boolean),
+  public.list_unreconciled_meetings(integer), public.reconcile_meeting(uuid, jsonb)
+  to service_role;
+
+grant execute on function
   public.list_webhook_events(text, text, text, timestamptz, uuid, integer), public.get_webhook_event(uuid), public.replay_webhook_event(uuid)
   to authenticated;
 

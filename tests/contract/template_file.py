@@ -121,3 +121,8 @@ def _path(path: str) -> str:
     """Powertools' <schedule_id> is API Gateway's {scheduleId}."""
     camel = re.sub(r"_(\w)", lambda match: match[1].upper(), path) if "<" in path else path
     return camel.replace("<", "{").replace(">", "}")
+
+
+def environment(function: dict[str, Any]) -> dict[str, Any]:
+    own = function.get("Environment", {}).get("Variables", {})
+    return {**template()["Globals"]["Function"]["Environment"]["Variables"], **own}

@@ -16,7 +16,7 @@ from tests.contract.template_file import (
     GROUPS,
     ROOT,
     declared_routes,
-    events,
+    environment,
     folder,
     functions,
     group,
@@ -37,8 +37,10 @@ PUBLIC = {
     ("GET", "/api/coach/{coachId}"),
     ("GET", "/api/coach/{coachId}/reviews"),
     ("POST", "/webhooks/clerk"),
+    ("POST", "/webhooks/zoom"),
 }
-CANARIES = {"SessionsFunction", "ClerkFunction"}  # money and webhooks
+CANARIES = {"SessionsFunction", "ClerkFunction", "ZoomFunction"}  # money and webhooks
+OWN_ROLES = {"SessionStartFunction": "SessionStart"}  # its answer is Zoom's: that secret and no other, ADR 032
 FALLBACK = ("ANY", "$default")
 KEY_ORDER = [
     *("CodeUri", "Role", "MemorySize", "Timeout", "ReservedConcurrentExecutions"),
@@ -69,20 +71,6 @@ def keys(value: Any) -> Iterator[str]:
         yield from value
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from keys(item)
-
-
-def environment(function: dict[str, Any]) -> dict[str, Any]:
-    own = function.get("Environment", {}).get("Variables", {})
-    return {**template()["Globals"]["Function"]["Environment"]["Variables"], **own}
-
-
-def alarms_on(queue: str, metric: str) -> list[str]:
-    return [
-        name
-        for name, alarm in resources("AWS::CloudWatch::Alarm").items()
-        if alarm.get("MetricName") == metric
-        and alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": f"{queue}.QueueName"}}]
-    ]
 
 
 # ---- One name serves everywhere
@@ -132,42 +120,7 @@ def test_only_listed_routes_are_public() -> None:
     assert {route for declared in found for route, public in declared.items() if public} == PUBLIC
 
 
-# ---- Queues
-
-
-def queues() -> list[str]:
-    return [name for name in resources("AWS::SQS::Queue") if not name.endswith("DeadLetterQueue")]
-
-
-def consumers(queue: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
-    return [
-        (name, function, event)
-        for name, function in functions().items()
-        for event in events(function, "SQS")
-        if event["Queue"] == {"Fn::GetAtt": f"{queue}.Arn"}
-    ]
-
-
-@pytest.mark.parametrize("queue", queues())
-def test_a_queue_has_a_dead_letter_queue_and_alarms(queue: str) -> None:
-    redrive = resources("AWS::SQS::Queue")[queue]["RedrivePolicy"]
-    dead = redrive["deadLetterTargetArn"]["Fn::GetAtt"].removesuffix(".Arn")
-    assert dead == f"{queue.removesuffix('Queue')}DeadLetterQueue"
-    assert resources("AWS::SQS::Queue")[dead]["MessageRetentionPeriod"] == 14 * 24 * 3600
-    assert 5 <= redrive["maxReceiveCount"] <= 8
-    assert alarms_on(dead, "ApproximateNumberOfMessagesVisible")
-    assert alarms_on(queue, "ApproximateAgeOfOldestMessage")
-
-
-@pytest.mark.parametrize("queue", queues())
-def test_a_queue_stands_beside_its_one_consumer(queue: str) -> None:
-    [(name, function, event)] = consumers(queue)
-    order = list(template()["Resources"])
-    assert order.index(queue) == order.index(name) + 1
-    assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert event["ScalingConfig"]["MaximumConcurrency"] >= 2
-    timeout = function.get("Timeout", template()["Globals"]["Function"]["Timeout"])
-    assert resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * timeout
+# ---- Alarms
 
 
 def test_alarms_reach_somebody() -> None:
@@ -198,7 +151,7 @@ def test_no_right_is_a_wildcard_but_for_the_objects_of_a_bucket_s_folder() -> No
 
 @pytest.mark.parametrize(("name", "function"), every_function())
 def test_a_function_has_the_role_of_its_group(name: str, function: dict[str, Any]) -> None:
-    role = "ApiFiles" if name in FILE_FUNCTIONS else group(function).capitalize()
+    role = "ApiFiles" if name in FILE_FUNCTIONS else OWN_ROLES.get(name) or group(function).capitalize()
     assert function["Role"] == {"Fn::GetAtt": f"{role}Role.Arn"}
     assert group(function) == "api" or name not in FILE_FUNCTIONS
     assert "Policies" not in function
@@ -208,6 +161,7 @@ def test_functions_that_act_as_the_caller_reach_no_secret() -> None:
     logs = {"logs:CreateLogStream", "logs:PutLogEvents"}
     rights = {
         "ApiRole": {"ApiLogGroup.Arn": logs},
+        "SessionStartRole": {"ApiLogGroup.Arn": logs},
         "ApiFilesRole": {
             "ApiLogGroup.Arn": logs,
             "MemberImportsQueue.Arn": {"sqs:SendMessage"},
@@ -222,10 +176,18 @@ def test_functions_that_act_as_the_caller_reach_no_secret() -> None:
         }
         assert found == expected, role
         managed = resources("AWS::IAM::Role")[role]["ManagedPolicyArns"]
-        assert {policy["Fn::Sub"] for policy in managed} <= MANAGED_POLICIES
+        assert {policy["Fn::Sub"] for policy in managed if "Ref" not in policy} <= MANAGED_POLICIES
+        secrets = {policy["Ref"] for policy in managed if "Ref" in policy}
+        assert secrets == ({"ZoomSecretPolicy"} if role == "SessionStartRole" else set()), role
     for name, function in functions().items():
         assert ("SECRETS_ID" in environment(function)) == (group(function) != "api"), name
         assert ("MEMBER_FILES_BUCKET" in environment(function)) == (name in FILE_FUNCTIONS | {"MemberImportsFunction"})
+
+
+def test_a_provider_s_secret_is_read_by_those_who_talk_to_it() -> None:
+    holders = {name for name, function in functions().items() if "ZOOM_SECRETS_ID" in environment(function)}
+    assert holders == {"SessionStartFunction", "MeetingEventsFunction", "ReconcileMeetingsFunction"}
+    assert not resources("AWS::IAM::Role")["WebhooksRole"]["ManagedPolicyArns"][2:]
 
 
 def test_the_template_holds_no_secret() -> None:

@@ -26,7 +26,7 @@ from tests.support.story import (
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
 WRITE_ROUTES = [(method, path) for method, path in OPERATIONS if method != "GET"]
-SIGNED_ROUTES = [("POST", "/webhooks/clerk")]
+SIGNED_ROUTES = [("POST", "/webhooks/clerk"), ("POST", "/webhooks/zoom")]
 
 
 def has_fields(method: str, path: str) -> bool:
@@ -105,6 +105,7 @@ def make_world(stack: Stack) -> World:
     review = mentee.post(f"/api/sessions/{held[0]}/review", {"rating": 4})
     session = book(mentee, coach, at(day, "10:00"))
     assert session.status_code == 201, session.text
+    assert coach.post(f"/api/sessions/{session.json()['data']['id']}/meeting").status_code == 202
     schedule = coach.get("/api/coaching/availability").json()["data"][0]
     with stack.database() as database:
         event = database.execute(
@@ -158,6 +159,8 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("POST", "/api/sessions", world.mentee, booking),
         ("POST", "/api/sessions/{id}/cancel", world.mentee, {"reason": "A viewing came up"}),
         ("POST", "/api/admin/webhook-events/{id}/replay", world.admin, {}),
+        ("POST", "/api/sessions/{id}/meeting", world.coach, {}),
+        ("PATCH", "/api/sessions/{id}/meeting", world.coach, {"topic": "Your first listing", "waitingRoom": True}),
         ("PATCH", "/api/user", world.mentee, {"firstName": "Mia", "timezone": "Europe/London", "locale": "en-GB"}),
         (
             "PUT",

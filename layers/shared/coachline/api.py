@@ -213,6 +213,11 @@ def accepted(model: T) -> Response[Data[T]]:
     return Response(202, "application/json", {"data": model})  # type: ignore[arg-type]
 
 
+def unkept(model: T) -> Response[Data[T]]:
+    """200 with what nobody on the way may keep."""
+    return Response(200, "application/json", {"data": model}, {"Cache-Control": "no-store"})  # type: ignore[arg-type]
+
+
 def no_content() -> Response[None]:
     """204, without a body."""
     return Response(204)

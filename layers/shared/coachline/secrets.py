@@ -4,8 +4,9 @@ import json
 import time
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from coachline.settings import service_settings
+from coachline.settings import service_settings, zoom_settings
 
 RENEWAL_SECONDS = 60
 _read_at: list[float] = []  # by the monotonic clock: when the secrets were last read
@@ -17,20 +18,45 @@ class Secrets:
 
     supabase_secret_key: str
     clerk_webhook_secrets: tuple[str, ...]
+    zoom_webhook_secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class ZoomCredentials:
+    """Of the server-to-server app. `default_host` hosts for coaches who are not in our Zoom account."""
+
+    account_id: str
+    client_id: str
+    client_secret: str
+    default_host: str
 
 
 @cache
 def load() -> Secrets:
     """The secrets of this stage; the first call costs an import of boto3 and a round trip."""
-    import boto3  # noqa: PLC0415 - costs about 340 ms of CPU, and only the service's functions come here
-
-    answer = boto3.client("secretsmanager").get_secret_value(SecretId=service_settings().secrets_id)
-    document = json.loads(answer["SecretString"])
+    document = _document(service_settings().secrets_id)
     _read_at[:] = [time.monotonic()]
     return Secrets(
         supabase_secret_key=document["supabaseSecretKey"],
         clerk_webhook_secrets=tuple(document.get("clerkWebhookSecrets", ())),
+        zoom_webhook_secrets=tuple(document.get("zoomWebhookSecrets", ())),
     )
+
+
+@cache
+def zoom() -> ZoomCredentials:
+    """Zoom's credentials, a secret of their own."""
+    document = _document(zoom_settings().secrets_id)
+    names = ("accountId", "clientId", "clientSecret", "defaultHost")
+    return ZoomCredentials(*(document[name] for name in names))
+
+
+def _document(name: str) -> dict[str, Any]:
+    import boto3  # noqa: PLC0415 - costs about 340 ms of CPU, and only the service's functions come here
+
+    answer = boto3.client("secretsmanager").get_secret_value(SecretId=name)
+    document: dict[str, Any] = json.loads(answer["SecretString"])
+    return document
 
 
 def refresh() -> Secrets:

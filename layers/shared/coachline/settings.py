@@ -46,6 +46,15 @@ class FileSettings:
     member_imports_queue_url: str
 
 
+@dataclass(frozen=True)
+class ZoomSettings:
+    """Where Zoom is, and the name of the secret with its credentials: only what talks to Zoom has it."""
+
+    secrets_id: str
+    api_url: str
+    auth_url: str
+
+
 @cache
 def api_settings() -> ApiSettings:
     """The settings that every function has; KeyError when one is missing from the environment."""
@@ -84,3 +93,10 @@ def file_settings() -> FileSettings:
         member_files_bucket=env["MEMBER_FILES_BUCKET"],
         member_imports_queue_url=env.get("MEMBER_IMPORTS_QUEUE_URL", ""),
     )
+
+
+@cache
+def zoom_settings() -> ZoomSettings:
+    """The settings of what talks to Zoom; KeyError where nothing does."""
+    env = os.environ
+    return ZoomSettings(env["ZOOM_SECRETS_ID"], env["ZOOM_API_URL"], env["ZOOM_AUTH_URL"])

@@ -1,0 +1,1 @@
+"""Providers that sessions meet outside: Zoom's meetings."""
