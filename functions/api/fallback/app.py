@@ -6,7 +6,8 @@ from pathlib import Path
 
 from aws_lambda_powertools.event_handler import Response
 
-from coachline.api import allowed_methods, create_app, entrypoint, no_content
+from coachline.api import create_app, entrypoint, no_content
+from coachline.incoming import allowed_methods
 from coachline.problems import MethodNotAllowed, NotFound
 
 app = create_app()

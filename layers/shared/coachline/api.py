@@ -7,7 +7,7 @@ Idempotency-Key (400), validation of everything at once (422), then the handler.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from operator import itemgetter
@@ -221,19 +221,6 @@ def unkept(model: T) -> Response[Data[T]]:
 def no_content() -> Response[None]:
     """204, without a body."""
     return Response(204)
-
-
-def allowed_methods(path: str, routes: Iterable[tuple[str, str]]) -> list[str]:
-    """The methods that `path` answers, given (method, path template) pairs; empty when no route has such a path."""
-    parts = path.split("/")
-    return sorted({method for method, template in routes if _fits(template.split("/"), parts)})
-
-
-def _fits(template: list[str], parts: list[str]) -> bool:
-    return len(template) == len(parts) and all(
-        part == expected or (expected.startswith("{") and part != "")
-        for expected, part in zip(template, parts, strict=True)
-    )
 
 
 def _identify(request: Request, route: Route | None, *, public: bool) -> Caller:

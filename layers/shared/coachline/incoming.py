@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -132,3 +132,16 @@ def _measured(document: Any) -> tuple[int, int]:
         level = [item for part in level for item in (part.values() if isinstance(part, dict) else part)]
         depth, values = depth + 1, values + len(level)
     return depth, values
+
+
+def allowed_methods(path: str, routes: Iterable[tuple[str, str]]) -> list[str]:
+    """The methods that `path` answers, given (method, path template) pairs; empty when no route has such a path."""
+    parts = path.split("/")
+    return sorted({method for method, template in routes if _fits(template.split("/"), parts)})
+
+
+def _fits(template: list[str], parts: list[str]) -> bool:
+    return len(template) == len(parts) and all(
+        part == expected or (expected.startswith("{") and part != "")
+        for expected, part in zip(template, parts, strict=True)
+    )

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from coachline.api import App, allowed_methods, create_app, entrypoint
+from coachline.api import App, create_app, entrypoint
+from coachline.incoming import allowed_methods
 from coachline.problems import MethodNotAllowed, NotFound, Unavailable
 from coachline.webhooks import raw_body
 from tests.unit.api import shop
