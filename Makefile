@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-template bench-slots bench-scale bench-cold bench-warm bench-files test-stateful
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -65,6 +65,9 @@ test-template: .venv/.stamp build  ## template.yaml against the code, and what i
 
 bench-slots: .venv/.stamp  ## Time the slot engine: 60 days, 15-minute steps, 200 busy intervals
 	@$(RUN) -m tests.bench.bench_slots
+
+bench-webhooks: install  ## Time a webhook with 50 in flight: WEBHOOKS (5000) of them; fails past 300 ms at p99
+	@WEBHOOKS=$${WEBHOOKS:-5000} WEBHOOK_P99_MS=300 $(RUN) -m pytest -q -s tests/load/test_webhook_load.py
 
 bench-files: install  ## Time files of members: MEMBERS (100000) out, IMPORT_ROWS (20000) in; memory of each function
 	@$(RUN) -m tests.bench.bench_member_files

@@ -1,0 +1,69 @@
+"""A webhook under load: how fast it answers with 50 in flight, and that nothing is lost. WEBHOOKS sets how many.
+
+`make bench-webhooks` sends thousands; the ordinary run a few, and asks of them only that all arrive.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import time
+from uuid import uuid4
+
+import httpx
+
+from tests.support.stack import Stack, wait_until
+from tests.support.zoom import zoom_event
+
+COUNT = int(os.environ.get("WEBHOOKS", "200"))
+IN_FLIGHT = 50
+LONGEST_MS = float(os.environ.get("WEBHOOK_P99_MS", "inf"))  # a figure needs a machine of its own
+
+
+async def sent(stack: Stack, bodies: list[bytes]) -> list[float]:
+    """Seconds until each delivery was answered 204, with so many in flight at any time."""
+    secret, places = stack.info["webhookSecrets"]["zoom"].encode(), asyncio.Semaphore(IN_FLIGHT)
+    limits = httpx.Limits(max_connections=IN_FLIGHT)
+
+    async with httpx.AsyncClient(base_url=stack.base_url, limits=limits, timeout=30) as http:
+
+        async def one(raw: bytes) -> float:
+            async with places:
+                stamp = str(int(time.time()))
+                digest = hmac.new(secret, b"v0:" + stamp.encode() + b":" + raw, hashlib.sha256).hexdigest()
+                headers = {"x-zm-request-timestamp": stamp, "x-zm-signature": f"v0={digest}"}
+                started = time.perf_counter()
+                answer = await http.post("/webhooks/zoom", content=raw, headers=headers)
+                assert answer.status_code == 204, answer.text
+                return time.perf_counter() - started
+
+        return list(await asyncio.gather(*map(one, bodies)))
+
+
+def test_no_delivery_is_lost_with_fifty_in_flight(stack: Stack) -> None:
+    marker = uuid4().hex
+    bodies = [
+        zoom_event("meeting.started", number + 1, f"{marker}-{number}", "2027-03-08T14:00:00Z")
+        for number in range(COUNT)
+    ]
+    asyncio.run(sent(stack, bodies[:IN_FLIGHT]))  # warm, and delivered once more below
+    started = time.perf_counter()
+    times = sorted(asyncio.run(sent(stack, bodies)))
+    rate = COUNT / (time.perf_counter() - started)
+
+    def handled() -> int:
+        with stack.database() as database:
+            query = """select count(*) filter (where handled_at is not null) as handled, count(*) as stored
+                       from private.webhook_event where external_id like %s"""
+            row = database.execute(query, [f"%|{marker}-%"]).fetchone()
+        assert row is not None
+        assert row["stored"] == COUNT
+        return int(row["handled"])
+
+    wait_until(lambda: stack.drain() and handled() == COUNT, seconds=120, what="all of them handled")
+    p50, p99 = (times[int(len(times) * share)] * 1000 for share in (0.5, 0.99))
+    load = os.getloadavg()[0]
+    print(
+        f"{COUNT} deliveries, {IN_FLIGHT} in flight: {rate:.0f}/s, p50 {p50:.0f} ms, p99 {p99:.0f} ms, load {load:.1f}"
+    )
+    assert p99 <= LONGEST_MS
