@@ -71,6 +71,7 @@ class Keys:
         return {
             "supabaseSecretKey": self.secret_key,
             "clerkWebhookSecrets": [self.clerk_webhook_secret],
+            "clerkSecretKey": "sk_test_local",
             "calendlyClientSecret": self.calendly_client_secret,
             "calendlyWebhookKeys": [self.calendly_webhook_key],
             "zoomWebhookSecrets": [self.zoom_webhook_secret],

@@ -206,6 +206,7 @@ class Stack:
             "CLERK_AUTHORIZED_PARTIES": ",".join(self.origins),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "SECRETS_ID": SERVICE_SECRET,
+            "CLERK_API_URL": f"{self._inside}/_sim/clerk",
             **self.zoom.variables(self._inside),
         }
 

@@ -84,6 +84,7 @@ grant execute on function
   public.record_webhook_event(text, text, text, jsonb), public.claim_webhook_event(uuid, integer),
   public.fail_webhook_event(uuid, text, boolean), public.sweep_webhook_events(integer, integer),
   public.apply_clerk_user(uuid, text, text, boolean, text, text, timestamptz), public.delete_clerk_user(uuid, text),
+  public.get_clerk_roles(uuid),
   public.match_members(jsonb), public.claim_member_import(uuid),
   public.stage_member_import(uuid, integer, integer, jsonb, text[], boolean), public.apply_member_import(uuid, integer),
   public.refuse_member_import(uuid, jsonb),

@@ -50,6 +50,7 @@ SERVICE_FUNCTIONS = {
     "claim_webhook_event",
     "delete_clerk_user",
     "fail_webhook_event",
+    "get_clerk_roles",
     "list_due_meetings",
     "list_unreconciled_meetings",
     "mark_outbox_published",

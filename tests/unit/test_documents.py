@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.template_file import ROOT
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/request.md", "docs/troubleshooting.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/request.md", "docs/troubleshooting.md", "docs/roles.md"]
 ROOTS = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
 
 

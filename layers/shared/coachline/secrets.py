@@ -18,6 +18,7 @@ class Secrets:
 
     supabase_secret_key: str
     clerk_webhook_secrets: tuple[str, ...]
+    clerk_secret_key: str
     zoom_webhook_secrets: tuple[str, ...]
 
 
@@ -39,6 +40,7 @@ def load() -> Secrets:
     return Secrets(
         supabase_secret_key=document["supabaseSecretKey"],
         clerk_webhook_secrets=tuple(document.get("clerkWebhookSecrets", ())),
+        clerk_secret_key=document.get("clerkSecretKey", ""),
         zoom_webhook_secrets=tuple(document.get("zoomWebhookSecrets", ())),
     )
 

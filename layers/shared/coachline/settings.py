@@ -36,6 +36,7 @@ class ServiceSettings:
     secrets_id: str
     event_queue_urls: Mapping[str, str]
     event_bus_name: str
+    clerk_api_url: str
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def service_settings() -> ServiceSettings:
             name: env[variable] for name in WEBHOOK_PROVIDERS if (variable := f"{name.upper()}_EVENTS_QUEUE_URL") in env
         },
         event_bus_name=env.get("EVENT_BUS_NAME", ""),
+        clerk_api_url=env.get("CLERK_API_URL", ""),
     )
 
 

@@ -98,6 +98,15 @@ begin
   return private.answer(200, private.user_roles_json(subject));
 end $$;
 
+-- What Clerk should know of a user now; null for one who is gone.
+create or replace function public.get_clerk_roles(target uuid) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  perform private.require_service();
+  return (select jsonb_build_object('clerk_id', u.clerk_id, 'roles', private.roles_of(u.id))
+          from public.user_account u where u.id = target and u.deleted_at is null);
+end $$;
+
 -- The first ADMIN of an installation (scripts/first_admin.py), by whoever owns the database; refuses when there is one already.
 create or replace function private.make_first_admin(address text) returns uuid
 language plpgsql volatile security definer set search_path = '' as $$
@@ -110,7 +119,8 @@ begin
     raise exception 'There is an ADMIN already. ADMINs make others ADMIN: PUT /api/user/role.';
   end if;
   found := array(select u.id from public.user_account u
-                 where u.email = address::extensions.citext and u.email_verified and u.status = 'ACTIVE' and u.deleted_at is null);
+                 -- As text: without a search path Postgres does not find citext's own =.
+                 where lower(u.email::text) = lower(address) and u.email_verified and u.status = 'ACTIVE' and u.deleted_at is null);
   if cardinality(found) <> 1 then
     raise exception '% active users have the verified address %. Sign up first, and verify the address at Clerk.', cardinality(found), address;
   end if;
