@@ -29,7 +29,18 @@ def _intrinsic(loader: Loader, name: str, node: yaml.Node) -> dict[str, Any]:
     return {key: loader.construct_scalar(node)}
 
 
+def _mapping(loader: Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    """A key that is there twice is a fault that YAML's readers let pass: the last one wins."""
+    made: dict[str, Any] = {}
+    for key, value in node.value:
+        name = loader.construct_object(key, deep=True)
+        assert name not in made, f"{name} is there twice in one mapping, {key.start_mark}"
+        made[name] = loader.construct_object(value, deep=True)
+    return made
+
+
 Loader.add_multi_constructor("!", _intrinsic)
+Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 @cache
