@@ -195,18 +195,17 @@ class Stack:
 
     def _variables(self) -> dict[str, str]:
         """The local values of the variables that functions read."""
+        clerk = {"CLERK_ISSUER": self.clerk.issuer, "CLERK_JWKS_URL": f"{self.clerk.issuer}/.well-known/jwks.json"}
+        clerk |= {"CLERK_JWT_KEY": self.clerk.public_key(), "CLERK_API_URL": f"{self._inside}/_sim/clerk"}
         return {
             "STAGE": "local",
             "SUPABASE_URL": self.url,
             "SUPABASE_PUBLISHABLE_KEY": self.keys.publishable_key,
             "API_GATE_KEY": self.keys.gate_key,
-            "CLERK_ISSUER": self.clerk.issuer,
-            "CLERK_JWKS_URL": f"{self.clerk.issuer}/.well-known/jwks.json",
-            "CLERK_JWT_KEY": self.clerk.public_key(),
+            **clerk,
             "CLERK_AUTHORIZED_PARTIES": ",".join(self.origins),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "SECRETS_ID": SERVICE_SECRET,
-            "CLERK_API_URL": f"{self._inside}/_sim/clerk",
             **self.zoom.variables(self._inside),
         }
 
