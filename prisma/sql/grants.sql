@@ -10,7 +10,7 @@ grant usage on schema private to anon, authenticated, service_role;
 grant select (id, email, email_verified, first_name, last_name, timezone, locale, status, version, created_at, updated_at)
   on public.user_account to authenticated;
 grant select on public.member_profile to authenticated;
-grant select (id, user_id, version, field, old_value, new_value, actor_id, changed_at) on public.member_change to authenticated;
+grant select (id, user_id, version, field, old_value, new_value, actor_id, reason, changed_at) on public.member_change to authenticated;
 grant select on public.user_role, public.role_request, public.coach_profile, public.coach_rate, public.availability_schedule to authenticated;
 grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, coach_timezone, mentee_timezone, rate_amount, price_amount,
               currency, note, hold_expires_at, cancelled_at, cancelled_by, cancellation_reason,
@@ -37,7 +37,9 @@ grant execute on function
   public.check_member_importer(), public.prepare_member_upload(), public.match_members(jsonb),
   public.import_members(jsonb, jsonb, integer), public.start_member_import(jsonb), public.get_member_import(uuid),
   public.list_import_findings(uuid, text, integer, integer, integer),
-  public.get_member(uuid), public.save_member(uuid, jsonb, integer, text[]),
+  public.get_member(uuid), public.save_member(uuid, jsonb, integer, text[], text),
+  public.member_clashes(text, text, text), public.list_members(text, text, text, text, timestamptz, uuid, integer),
+  public.member_history(uuid, timestamptz, bigint, integer), public.member_duplicates(), public.member_report(jsonb, integer),
   public.get_user_roles(uuid), public.set_user_roles(uuid, text[], text, integer),
   public.create_role_request(jsonb), public.list_role_requests(text, text, uuid, timestamptz, uuid, integer),
   public.decide_role_request(uuid, text, text, integer), public.withdraw_role_request(uuid, text, integer),

@@ -32,7 +32,7 @@ TABLES = {
 KEYED_BY_USER = {"coach_profile", "member_change", "member_profile", "role_request", "user_role"}
 HIDDEN_COLUMNS = {
     "user_account": {"clerk_id", "clerk_updated_at", "deleted_at"},
-    "member_change": {"database_role", "impersonator", "reason", "request_id"},
+    "member_change": {"database_role", "impersonator", "request_id"},
     "session": {"blocked", "buffer_before", "buffer_after", "fee_amount", "fee_bps"},
 }
 LOGS = ("audit_log", "role_change")

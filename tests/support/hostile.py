@@ -59,6 +59,7 @@ class World:
         """A route's path with ids that exist."""
         template = template.replace("webhook-events/{id}", f"webhook-events/{self.webhook_event_id}")
         template = template.replace("role/requests/{id}", f"role/requests/{self.role_request_id}")
+        template = template.replace("/members/{userId}", f"/members/{self.coach.user_id}")
         known = {"{coachId}": self.coach.user_id, "{scheduleId}": self.schedule_id, "{reviewId}": self.review_id}
         known["{userId}"] = self.newcomer.user_id
         known["{id}"] = self.completed_id if template.endswith("/review") else self.session_id
@@ -175,6 +176,8 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("PATCH", "/api/admin/users/{userId}", world.admin, {"status": "SUSPENDED", "reason": "Chargebacks"}),
         ("POST", "/api/members/import", world.admin, {"csv": "MemberEmail\r\n", "mode": "VALID_ROWS", "dryRun": False}),
         ("POST", "/api/members/import/uploads", world.admin, {}),
+        ("PATCH", "/api/members/{userId}", world.admin, {"bio": "Twenty years of listings."}),
+        ("POST", "/api/members/validate", world.mentee, {"memberType": "Affiliate", "languages": ["English"]}),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]
     found = {}

@@ -8,6 +8,7 @@ select r.role::public.role_name, p.permission from (values
   ('member:update', '{MENTEE,COACH,ADMIN}'),
   ('member:export', '{ADMIN}'),
   ('member:import', '{ADMIN}'),
+  ('member:manage', '{ADMIN}'),
   ('role:read', '{MENTEE,COACH,ADMIN}'),
   ('role:manage', '{ADMIN}'),
   ('role:request', '{MENTEE,COACH,ADMIN}'),

@@ -21,7 +21,8 @@ from coachline.problems import Unprocessable
 MemberStatus = Literal["ACTIVE", "INACTIVE", "PENDING", "SUSPENDED"]
 Role = Literal["MENTEE", "COACH", "ADMIN"]
 
-_ENTERED: dict[str, Any] = {field.json: field.example for field in FIELDS}
+_STORED: dict[str, Any] = {field.json: field.example for field in FIELDS}
+_ENTERED = {**_STORED, "designations": ["CRS"]}
 
 StoredVersion = Annotated[int, Field(ge=0, le=2**31 - 1, examples=[1])]
 """A member's version when it was read; 0 when nothing was stored yet."""
@@ -78,27 +79,11 @@ class Warned(Output):
     rule: str
 
 
-class Member(Output):
-    """A user's member data. Names, e-mail and roles are the account's; `version` is 0 until something is stored."""
+class MemberState(Output):
+    """What is stored of a member. The phone is ###-###-#### in North America, E.164 elsewhere."""
 
-    model_config = example(
-        userId="0f08551d-9a54-47e4-b942-7a387eda5385",
-        firstName="Casey",
-        lastName="Morgan",
-        email="casey@example.com",
-        roles=["COACH"],
-        **_ENTERED,
-        warnings=[],
-        version=1,
-        createdAt="2027-01-04T09:00:00Z",
-        updatedAt="2027-01-04T09:00:00Z",
-    )
+    model_config = example(**_STORED)
 
-    user_id: UUID
-    first_name: str | None
-    last_name: str | None
-    email: str | None
-    roles: list[Role]
     member_key: str | None
     member_mls_id: str | None
     member_status: MemberStatus
@@ -114,6 +99,29 @@ class Member(Output):
     aor: str | None
     languages: list[str]
     bio: str | None
+
+
+class Member(MemberState):
+    """A user's member data. Names, e-mail and roles are the account's; `version` is 0 until something is stored."""
+
+    model_config = example(
+        userId="0f08551d-9a54-47e4-b942-7a387eda5385",
+        firstName="Casey",
+        lastName="Morgan",
+        email="casey@example.com",
+        roles=["COACH"],
+        **_STORED,
+        warnings=[],
+        version=1,
+        createdAt="2027-01-04T09:00:00Z",
+        updatedAt="2027-01-04T09:00:00Z",
+    )
+
+    user_id: UUID
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    roles: list[Role]
     warnings: list[Warned]
     version: int
     created_at: Instant | None
@@ -130,19 +138,28 @@ def put_member(caller: Caller, body: MemberInput) -> Any:
     another member's."""
     database = as_caller(caller)
     known = database.read("get_member")
-    return save(database, known, columns(body, but=("version",), all_fields=True), body.version)
+    return save(database, known["roles"], columns(body, but=("version",), all_fields=True), body.version)
 
 
 def save(
-    database: Database, known: dict[str, Any], values: dict[str, Any], version: int, target: str | None = None
+    database: Database,
+    roles: list[str],
+    values: dict[str, Any],
+    version: int,
+    *,
+    target: str | None = None,
+    reason: str | None = None,
 ) -> Any:
-    """Store `values` for the user `known`, checked for the roles he has there; `target` names him to an ADMIN."""
+    """Store `values` for a user who has these roles: the caller, or the `target` of an ADMIN, with his reason."""
     member = clean(values)
-    errors, _ = check(member, known["roles"], today=clock.now().date())
+    errors, _ = check(member, roles, today=clock.now().date())
     if errors:
-        raise Unprocessable(errors=faults(errors))
+        problem = Unprocessable()
+        return database.refuse(
+            problem.status, {"code": problem.code, "detail": problem.detail, "errors": faults(errors)}
+        )
     saved = database.write(
-        "save_member", target=target, input=member, expected_version=version, decided_for=known["roles"]
+        "save_member", target=target, input=member, expected_version=version, decided_for=roles, reason=reason
     )
     return shown(saved)
 

@@ -29,16 +29,22 @@ end $$;
 
 -- Stores what Python checked against the rule table, for a user who had the roles `decided_for` then; other roles have other rules.
 -- Version 0 stores it for the first time. The account's row is the lock: deleting a user and changing his roles take it too.
-create or replace function public.save_member(target uuid, input jsonb, expected_version integer, decided_for text[]) returns jsonb
+drop function if exists public.save_member(uuid, jsonb, integer, text[]);
+create or replace function public.save_member(target uuid, input jsonb, expected_version integer, decided_for text[], reason text default null)
+returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_variable
 declare
   caller uuid := private.require_caller(case when target is null then 'member:update' else 'member:manage' end);
+  answer jsonb := private.begin_idempotent();
   owner public.user_account;
   before public.member_profile;
   after public.member_profile;
   clash text;
 begin
+  if answer is not null then
+    return answer;
+  end if;
   perform private.require_keys(input, array['member_key', 'member_mls_id', 'member_status', 'member_type', 'designations', 'license_number',
     'license_state', 'license_expiration', 'license_type', 'company_name', 'phone', 'national_association_id', 'aor', 'languages', 'bio']);
   select * into owner from public.user_account u where u.id = coalesce(target, caller) and u.deleted_at is null for no key update;
@@ -54,6 +60,7 @@ begin
   if target is null and (coalesce(before.member_status, 'PENDING') = 'SUSPENDED') <> (after.member_status = 'SUSPENDED') then
     perform private.refuse(409, 'member_suspended', 'Only an administrator suspends a member, or lifts it. Keep memberStatus as it is.');
   end if;
+  perform private.because(reason);
   begin
     if before.user_id is null then
       insert into public.member_profile (
@@ -82,5 +89,41 @@ begin
     perform private.refuse(409, 'license_taken', 'Another member has this licence.',
       '{"errors": [{"pointer": "#/licenseNumber", "detail": "Another member has this licence.", "rule": "licenseNumber.unique"}]}');
   end;
-  return private.answer(200, private.member_json(owner, after));
+  return private.end_idempotent(private.answer(200, private.member_json(owner, after)));
+end $$;
+
+-- What else of a member's data is already somebody's, for a dry run, and the roles that the caller has.
+create or replace function public.member_clashes(member_key text default null, license_number text default null, license_state text default null)
+returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+#variable_conflict use_column
+declare
+  caller uuid := private.require_caller('member:read');
+begin
+  return jsonb_build_object(
+    'roles', private.roles_of(caller),
+    'member_key', exists (select 1 from public.member_profile m where m.member_key = member_clashes.member_key and m.user_id <> caller),
+    'license_number', exists (select 1 from public.member_profile m where m.license_number = member_clashes.license_number
+                              and m.license_state is not distinct from member_clashes.license_state and m.user_id <> caller));
+end $$;
+
+-- Everyone's, newest first; keyset on (created_at, user_id). `search` is part of a name, address, company, key, id or licence number.
+create or replace function public.list_members(
+  status text default null, type text default null, designation text default null, search text default null,
+  before_created_at timestamptz default null, before_id uuid default null, page_size integer default 25) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  perform private.require_caller('member:manage');
+  return (
+    select coalesce(jsonb_agg(private.member_json(page.u, page.m) order by page.created_at desc, page.user_id desc), '[]')
+    from (
+      select u, m, m.created_at, m.user_id
+      from public.member_profile m join public.user_account u on u.id = m.user_id
+      where (list_members.status is null or m.member_status::text = list_members.status)
+        and (list_members.type is null or m.member_type = list_members.type)
+        and (list_members.designation is null or list_members.designation = any (m.designations))
+        and (search is null or strpos(lower(concat_ws(E'\n', concat_ws(' ', u.first_name, u.last_name), u.email, m.company_name, m.member_key,
+               m.member_mls_id, m.license_number, m.national_association_id)), lower(search)) > 0)
+        and (before_id is null or (m.created_at, m.user_id) < (before_created_at, before_id))
+      order by m.created_at desc, m.user_id desc limit least(page_size, 101)) page);
 end $$;
