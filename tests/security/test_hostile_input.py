@@ -25,8 +25,12 @@ from tests.support.stack import Stack
 LARGER = dict.fromkeys(["/api/members/import", "/api/members/import/uploads"], 5_900_000)
 ROUTES = [route for route in WRITE_ROUTES if route not in SIGNED_ROUTES]
 every_write = pytest.mark.parametrize("write", ROUTES, ids=" ".join, indirect=True)
+TRIES = {("POST", "/api/members/validate")}  # answers 200 with what a write would refuse
 with_fields = pytest.mark.parametrize(
-    "write", [route for route in ROUTES if has_fields(*route)], ids=" ".join, indirect=True
+    "write",
+    [route for route in ROUTES if has_fields(*route) and route not in TRIES],
+    ids=" ".join,
+    indirect=True,
 )
 
 NOT_JSON = {

@@ -107,6 +107,7 @@ def make_world(stack: Stack) -> World:
     session = book(mentee, coach, at(day, "10:00"))
     assert session.status_code == 201, session.text
     assert coach.post(f"/api/sessions/{session.json()['data']['id']}/meeting").status_code == 202
+    assert coach.put("/api/user/member", {"companyName": "Harbor", "version": 0}).status_code == 200
     schedule = coach.get("/api/coaching/availability").json()["data"][0]
     with stack.database() as database:
         event = database.execute(
@@ -134,6 +135,7 @@ def make_world(stack: Stack) -> World:
 def writes(world: World) -> dict[tuple[str, str], Write]:
     """Every write route that reads JSON, by method and path, ready to succeed."""
     roles = world.admin.get("/api/user/role", params={"userId": world.newcomer.user_id}).json()["data"]
+    member = world.admin.get(f"/api/members/{world.coach.user_id}").json()["data"]
     booking = {
         "coachId": world.coach.user_id,
         "start": world.free_start,
@@ -177,6 +179,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("POST", "/api/members/import", world.admin, {"csv": "MemberEmail\r\n", "mode": "VALID_ROWS", "dryRun": False}),
         ("POST", "/api/members/import/uploads", world.admin, {}),
         ("PATCH", "/api/members/{userId}", world.admin, {"bio": "Twenty years of listings."}),
+        ("POST", "/api/members/{userId}/revert", world.admin, {"asOf": world.free_start, "version": member["version"]}),
         ("POST", "/api/members/validate", world.mentee, {"memberType": "Affiliate", "languages": ["English"]}),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]

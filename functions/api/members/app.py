@@ -22,38 +22,38 @@ def list_members(query: Annotated[MemberQuery, Query()]) -> Page[Member]:
 
 
 @app.get(
-    "/api/members/<user_id>",
+    "/api/members/<userId>",
     middlewares=[requires("member:manage")],
     **doc("Someone's member data", tag="Member data", problems=[404]),
 )
-def get_member(user_id: Annotated[UUID, Path()]) -> Data[Member]:
+def get_member(user_id: Annotated[UUID, Path(alias="userId")]) -> Data[Member]:
     return one(directory.get_member(caller(app), user_id))
 
 
 @app.patch(
-    "/api/members/<user_id>",
+    "/api/members/<userId>",
     middlewares=[requires("member:manage")],
     **doc("Correct someone's member data", tag="Member data", problems=[404, 409]),
 )
-def update_member(body: MemberPatch, user_id: Annotated[UUID, Path()]) -> Data[Member]:
+def update_member(body: MemberPatch, user_id: Annotated[UUID, Path(alias="userId")]) -> Data[Member]:
     return one(directory.update_member(caller(app, body), user_id, body))
 
 
 @app.get(
-    "/api/members/<user_id>/history",
+    "/api/members/<userId>/history",
     middlewares=[requires("member:read")],
     **doc("What changed when, and the member at an instant", tag="Member data", problems=[404]),
 )
-def history(query: Annotated[HistoryQuery, Query()], user_id: Annotated[UUID, Path()]) -> MemberHistory:
+def history(query: Annotated[HistoryQuery, Query()], user_id: Annotated[UUID, Path(alias="userId")]) -> MemberHistory:
     return directory.history(caller(app), user_id, query)  # type: ignore[return-value]  # a row; see models.one
 
 
 @app.post(
-    "/api/members/<user_id>/revert",
+    "/api/members/<userId>/revert",
     middlewares=[requires("member:manage")],
     **doc("Put member data back to what they were at an instant", tag="Member data", problems=[404, 409]),
 )
-def revert(body: Reversion, user_id: Annotated[UUID, Path()]) -> Data[Member]:
+def revert(body: Reversion, user_id: Annotated[UUID, Path(alias="userId")]) -> Data[Member]:
     return one(directory.revert(caller(app, body), user_id, body))
 
 

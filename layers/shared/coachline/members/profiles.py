@@ -34,9 +34,9 @@ class MemberFields(Input):
 
     member_key: Any = None
     member_mls_id: Any = None
-    member_status: Any = None
+    member_status: Any = "PENDING"
     member_type: Any = None
-    designations: Any = None
+    designations: Any = Field(default_factory=list)
     license_number: Any = None
     license_state: Any = None
     license_expiration: Any = None
@@ -45,7 +45,7 @@ class MemberFields(Input):
     phone: Any = None
     national_association_id: Any = None
     aor: Any = None
-    languages: Any = None
+    languages: Any = Field(default_factory=list)
     bio: Any = None
 
     @classmethod

@@ -11,6 +11,8 @@ _MOST_LISTED = 70
 def described(field: Field) -> dict[str, Any]:
     """What a request may send for a field. Values of lists are not enumerated, because abbreviations are taken too."""
     says = {"title": field.label, "description": field.entry, "examples": [field.example]}
+    if field.empty is not None:
+        return {**says, **_type_of(field), "default": field.empty}
     return {**says, "anyOf": [_type_of(field), {"type": "null"}]}
 
 
