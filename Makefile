@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-members bench-webhooks test-stateful
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -74,6 +74,10 @@ bench-files: install  ## Time files of members: MEMBERS (100000) out, IMPORT_ROW
 
 bench-scale: install  ## Time slots and directory among SCALE_COACHES (5000) and SCALE_SESSIONS (1000000)
 	@$(RUN) -m tests.bench.bench_scale
+
+.PHONY: bench-members
+bench-members: install  ## Time the reports on MEMBERS (20,000) members, with the plan of the duplicates
+	@$(RUN) -m tests.bench.bench_members
 
 bench-cold: install .aws-sam/.runnable .venv-bench/.stamp  ## Time cold starts, beside a bare handler and FastAPI + supabase + stripe
 	@$(RUN) -m tests.bench.bench_cold

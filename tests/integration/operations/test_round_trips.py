@@ -62,12 +62,17 @@ def test_reads_take_one(stack: Stack, coach: SignedIn, mentee: SignedIn) -> None
     reads = [
         (mentee, "/api/user"),
         (mentee, "/api/user/role"),
+<<<<<<< HEAD
         (mentee, "/api/user/role/requests"),
         (mentee, "/api/user/role/history"),
         (admin, "/api/user/role/analytics"),
         (admin, "/api/admin/users?search=test"),
         (admin, f"/api/admin/users/{mentee.user_id}"),
         (admin, "/api/admin/audit?limit=5"),
+=======
+        (mentee, "/api/user/member"),
+        (mentee, f"/api/members/{mentee.user_id}/history"),
+>>>>>>> afd9976 (Probable duplicates by blocks, their bench; member values kept where they can be erased, decided and tested)
         (mentee, "/api/coach"),
         (mentee, f"/api/coach/{coach.user_id}"),
         (mentee, f"/api/coach/{coach.user_id}/reviews"),
@@ -121,6 +126,9 @@ def test_writes_take_at_most_a_read_and_a_write(stack: Stack, coach: SignedIn, m
             ).raise_for_status(),
         ),
         "PUT role": trips(stack, lambda: admin.put("/api/user/role", roles).raise_for_status()),
+        "PUT member": trips(
+            stack, lambda: newcomer.put("/api/user/member", {"bio": "A", "version": 0}).raise_for_status()
+        ),
         "POST schedule": trips(stack, lambda: newcomer.post("/api/coaching/availability", SCHEDULE).raise_for_status()),
         "PATCH user": trips(
             stack, lambda: mentee.patch("/api/user", {"locale": "en-GB", "version": version}).raise_for_status()

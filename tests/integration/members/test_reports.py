@@ -1,0 +1,68 @@
+"""Reports on everyone's member data: probable duplicates with their reasons, and the state of the data in figures."""
+
+from typing import Any
+from uuid import uuid4
+
+from tests.integration.members.test_member import licensed
+from tests.support.stack import SignedIn, Stack
+
+
+def member(stack: Stack, first: str, last: str, **data: Any) -> SignedIn:
+    made = stack.user(first_name=first, last_name=last)
+    answer = made.put("/api/user/member", {"version": 0, **data})
+    assert answer.status_code == 200, answer.text
+    return made
+
+
+def test_probable_duplicates_are_grouped_with_score_and_reasons(stack: Stack) -> None:
+    word, line = uuid4().hex[:10], str(uuid4().int)[:4]
+    company, phone = f"{word} Street Realty", f"415-786-{line}"
+    one = member(stack, "Jonathan", f"Smith{word}", companyName=company, phone=phone)
+    two = member(stack, "Jonathan", f"Smyth{word}", companyName=f"{company} LLC", phone=phone, memberKey=f"K-{word}")
+    three = member(stack, "Mary", "Else", memberKey=f"k{word}")
+    member(stack, "Mary", "Elsewhere", companyName="Nowhere")
+
+    answer = stack.user("ADMIN").get("/api/members/duplicates", params={"limit": 100})
+    assert answer.status_code == 200, answer.text
+    everyone = {one.user_id, two.user_id, three.user_id}
+    [group] = [g for g in answer.json()["data"] if {m["userId"] for m in g["members"]} & everyone]
+    assert {m["userId"] for m in group["members"]} == everyone
+    reasons = {reason["reason"]: reason for reason in group["reasons"]}
+    assert set(reasons["phone"]["userIds"]) == set(reasons["nameAndCompany"]["userIds"]) == {one.user_id, two.user_id}
+    assert set(reasons["memberKey"]["userIds"]) == {two.user_id, three.user_id}
+    assert 0.7 <= reasons["nameAndCompany"]["similarity"] < 1
+    assert group["score"] == 0.9
+    assert answer.json()["complete"] is True
+
+
+def test_the_report_counts_what_is_there_and_what_rules_doubt(stack: Stack) -> None:
+    admin, coach = stack.user("ADMIN"), stack.user("COACH")
+
+    def report() -> dict[str, Any]:
+        found: dict[str, Any] = admin.get("/api/members/report").raise_for_status().json()["data"]
+        return found
+
+    before = report()
+    assert (
+        coach.put("/api/user/member", licensed(licenseNumber="x1", licenseExpiration="2001-01-31")).status_code == 200
+    )
+    promoted = member(stack, "Pat", "Promoted", memberStatus="ACTIVE")
+    roles = admin.get("/api/user/role", params={"userId": promoted.user_id}).json()["data"]
+    role = {"userId": promoted.user_id, "roles": ["COACH"], "reason": "Approved", "version": roles["version"]}
+    assert admin.put("/api/user/role", role).status_code == 200
+    after = report()
+
+    def rules(found: dict[str, Any]) -> dict[str, int]:
+        return {each["rule"]: each["members"] for each in found["open"]}
+
+    grown = {rule: count - rules(before).get(rule, 0) for rule, count in rules(after).items()}
+    assert {rule: more for rule, more in grown.items() if more} == {
+        "licenseExpiration.not_past": 1,
+        "licenseNumber.matches.ca": 1,
+        "licenseNumber.required": 1,
+        "licenseState.required": 1,
+    }
+    assert after["members"] == before["members"] + 2
+    assert after["licenses"]["expired"] == before["licenses"]["expired"] + 1
+    assert len(after["changesPerWeek"]) == 12
+    assert after["changesPerWeek"][-1]["changes"] > before["changesPerWeek"][-1]["changes"]
