@@ -91,7 +91,7 @@ class MemberHistory(Output):
 def list_members(caller: Caller, query: MemberQuery) -> tuple[list[Any], str | None]:
     """A page of `Member`, newest first, and the next cursor."""
     before_created_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
-    wanted = clean({"member_type": query.type, "designations": [query.designation] if query.designation else None})
+    wanted = clean({"member_type": query.type, "designations": [query.designation] if query.designation else []})
     rows = as_caller(caller).read(
         "list_members",
         status=query.status,
