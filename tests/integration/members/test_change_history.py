@@ -61,7 +61,8 @@ def owner(stack: Stack) -> str:
 def test_the_changes_rebuild_every_past_state(stack: Stack, edits: list[dict[str, Any]]) -> None:
     with stack.database() as database:
         made = database.execute(
-            "insert into user_account (clerk_id) values (%s) returning id", [f"user_{uuid4().hex}"]
+            "insert into user_account (clerk_id, email) values (%s, %s) returning id",
+            [f"user_{uuid4().hex}", f"{uuid4().hex}@example.com"],
         ).fetchone()
         assert made is not None
         user_id, states = str(made["id"]), []
