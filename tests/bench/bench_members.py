@@ -41,15 +41,16 @@ def main() -> None:
 
 
 def _resident(stack: Stack) -> int:
-    """The memory of the stack's worker for the reports, in MB."""
+    """The most that any of the processes that run functions ever held, in MB; forks without a name."""
     found = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            line, status = (process / "cmdline").read_text(), (process / "status").read_text()
+            if stack.directory is not None and (process / "cwd").resolve() == stack.directory.resolve():
+                status = (process / "status").read_text()
+                if "Name:\tpython" in status:
+                    found = max(found, int(status.split("VmHWM:")[1].split()[0]) // 1024)
         except OSError:
             continue
-        if "member_reports" in line and str(stack.directory) in (process / "environ").read_text():
-            found = max(found, int(status.split("VmHWM:")[1].split()[0]) // 1024)
     return found
 
 

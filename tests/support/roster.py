@@ -1,13 +1,13 @@
-"""Many members made by SQL, in the proportions of a roster."""
+"""Many members made by SQL, in the proportions of a roster; every 500th is the one before him again."""
 
 from tests.support.stack import Stack
 
 _PEOPLE = """
 insert into user_account (clerk_id, email, first_name, last_name)
 select format('bulk_%%s_%%s', %(tag)s::text, i), format('agent%%s.%%s@example.com', i, %(tag)s::text),
-       initcap(translate(substr(md5('f' || i %% 900), 1, 6), '0123456789', 'aeioumnrst')),
-       initcap(translate(substr(md5('l' || i * 7919 %% 6007), 1, 8), '0123456789', 'aeioumnrst'))
-from generate_series(1, %(count)s) i"""
+       initcap(translate(substr(md5('f' || j %% 900), 1, 6), '0123456789', 'aeioumnrst')),
+       initcap(translate(substr(md5('l' || j * 7919 %% 6007), 1, 8), '0123456789', 'aeioumnrst'))
+from generate_series(1, %(count)s) i, lateral (select i - (i %% 500 = 0)::integer as j) twin"""
 
 _MEMBERS = """
 insert into member_profile (user_id, member_key, member_status, member_type, designations, license_number,
@@ -18,11 +18,12 @@ select u.id, format('%%s-%%s', %(tag)s::text, i),
        case when i %% 3 = 0 then array['Certified Residential Specialist / CRS'] else '{}' end,
        upper(format('%%s%%s', %(tag)s::text, i)), (array['NY', 'CA', 'TX', 'FL'])[1 + i %% 4],
        date '2027-01-01' + i %% 1500,
-       initcap(translate(substr(md5('c' || i * 31 %% 1201), 1, 7), '0123456789', 'aeioumnrst'))
-         || (array[' Realty', ' Homes', ' Real Estate Group'])[1 + i %% 3],
-       format('+1%%s%%s', (array['212', '305', '512', '415'])[1 + i %% 4], 2000000 + i), lpad(i::text, 9, '0'), 'A bio.'
+       initcap(translate(substr(md5('c' || j * 31 %% 1201), 1, 7), '0123456789', 'aeioumnrst'))
+         || (array[' Realty', ' Homes', ' Real Estate Group'])[1 + j %% 3],
+       format('+1%%s%%s', (array['212', '305', '512', '415'])[1 + j %% 4], 2000000 + j), lpad(i::text, 9, '0'), 'A bio.'
 from (select id, split_part(clerk_id, '_', 3)::integer as i from user_account
-      where clerk_id like 'bulk\\_' || %(tag)s::text || '\\_%%') u"""
+      where clerk_id like 'bulk\\_' || %(tag)s::text || '\\_%%')
+      u, lateral (select i - (i %% 500 = 0)::integer as j) twin"""
 
 
 def make_roster(stack: Stack, count: int, *, tag: str) -> None:

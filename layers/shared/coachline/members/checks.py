@@ -45,7 +45,7 @@ def clean(member: Values) -> dict[str, Any]:
 
     What cannot be brought into it stays as it is, for `check` to name. Unknown names are dropped.
     """
-    return {field.name: _cleaned(field, member.get(field.name, "")) for field in FIELDS}
+    return {field.name: _cleaned(field, member.get(field.name)) for field in FIELDS}
 
 
 def check(member: Values, roles: Collection[str], *, today: date) -> tuple[list[Finding], list[Finding]]:
@@ -78,7 +78,7 @@ def _cleaned(field: Field, value: Any) -> Any:
     if isinstance(value, str):
         value = unicodedata.normalize("NFC", value)
         value = value.strip() if field.kind == "lines" else " ".join(value.split())
-    if value == "":
+    if value is None or value == "":
         return field.empty
     match field.kind:
         case "one" if isinstance(value, str):
@@ -158,7 +158,6 @@ _CHECKS: dict[str, Callable[[Any, Rule, date], Iterator[int | None]]] = {
     "not_past": _whole(lambda value, _, today: value >= today.isoformat()),
     "matches": _whole(lambda value, rule, *_: bool(re.search(rule.argument, value))),
     "required": _missing,
-    "given": _missing,
     "paired": _missing,
     "unique": _whole(lambda *_: True),  # asked of the database
 }

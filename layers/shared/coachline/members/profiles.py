@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -28,15 +28,24 @@ StoredVersion = Annotated[int, Field(ge=0, le=2**31 - 1, examples=[1])]
 """A member's version when it was read; 0 when nothing was stored yet."""
 
 
+def _given(value: Any) -> Any:
+    if value is None:
+        raise ValueError("Must not be null; leave it out instead")
+    return value
+
+
+NotNull = Annotated[Any, AfterValidator(_given)]
+
+
 class MemberFields(Input):
     """Member data as they are entered. What each may be is said by the rule table alone, so that it can name all
     failures at once; here they are only named."""
 
     member_key: Any = None
     member_mls_id: Any = None
-    member_status: Any = "PENDING"
+    member_status: NotNull = "PENDING"
     member_type: Any = None
-    designations: Any = Field(default_factory=list)
+    designations: NotNull = Field(default_factory=list)
     license_number: Any = None
     license_state: Any = None
     license_expiration: Any = None
@@ -45,7 +54,7 @@ class MemberFields(Input):
     phone: Any = None
     national_association_id: Any = None
     aor: Any = None
-    languages: Any = Field(default_factory=list)
+    languages: NotNull = Field(default_factory=list)
     bio: Any = None
 
     @classmethod

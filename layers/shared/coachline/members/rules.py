@@ -42,7 +42,7 @@ class Field:
 
     @property
     def empty(self) -> Any:
-        """What is stored when nothing is entered; where that is no null, null is not taken."""
+        """What is stored when nothing is entered; where that is no null, the API takes no null."""
         return [] if self.kind == "many" else "PENDING" if self.name == "member_status" else None
 
     @property
@@ -227,7 +227,6 @@ def _of_kind(field: Field) -> list[Rule]:
 
 RULES = (
     *(rule for field in FIELDS for rule in _of_kind(field)),
-    Rule("member_status", "given", None, "Must not be null; leave it out for PENDING.", None),
     Rule("license_number", "required", None, "An active coach needs it.", None, roles=("COACH",), statuses=("ACTIVE",)),
     Rule("license_state", "required", None, "An active coach needs it.", None, roles=("COACH",), statuses=("ACTIVE",)),
     # Held by indexes of the database, which alone sees everyone's.
