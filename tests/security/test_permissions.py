@@ -48,6 +48,8 @@ def row(world: World, kind: str) -> Owned:
     match kind:
         case "coach":
             return Owned(world.coach, world.coach.user_id)
+        case "member":
+            return Owned(world.coach, world.coach.user_id)
         case "session":
             return Owned(world.mentee, world.session_id)
         case "schedule":

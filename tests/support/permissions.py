@@ -29,6 +29,7 @@ YES, OWN = "yes", "own"
 OWNED = {
     "/api/coach/{coachId}/metrics": "coach",
     "/api/coaching/availability/{scheduleId}": "schedule",
+    "/api/members/{userId}/history": "member",
     "/api/sessions/{id}": "session",
     "/api/user/role/requests/{id}": "role request",
 }

@@ -10,11 +10,11 @@ app = create_app()
 
 @app.get(
     "/api/members/schema",
-    middlewares=[requires()],
+    middlewares=[requires("member:read")],
     **doc("Fields, labels, values, limits and rules of member data", tag="Member data"),
 )
 def schema() -> Data[MemberSchema]:
-    return one(forms.schema())
+    return one(forms.schema(caller(app)))
 
 
 @app.post(

@@ -114,8 +114,9 @@ class Verdict(Output):
     member: dict[str, Any]
 
 
-def schema() -> dict[str, Any]:
-    """The `MemberSchema`, made of the rule table."""
+def schema(caller: Caller) -> dict[str, Any]:
+    """The `MemberSchema`, made of the rule table; the database is asked no more than whether he may see it."""
+    as_caller(caller).read("member_clashes")
     return {
         "fields": [
             _form_field(field, account) for account, fields in ((True, ON_ACCOUNT), (False, FIELDS)) for field in fields
