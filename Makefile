@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-members bench-webhooks test-stateful
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres

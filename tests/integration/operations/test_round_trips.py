@@ -62,17 +62,14 @@ def test_reads_take_one(stack: Stack, coach: SignedIn, mentee: SignedIn) -> None
     reads = [
         (mentee, "/api/user"),
         (mentee, "/api/user/role"),
-<<<<<<< HEAD
         (mentee, "/api/user/role/requests"),
         (mentee, "/api/user/role/history"),
         (admin, "/api/user/role/analytics"),
         (admin, "/api/admin/users?search=test"),
         (admin, f"/api/admin/users/{mentee.user_id}"),
         (admin, "/api/admin/audit?limit=5"),
-=======
         (mentee, "/api/user/member"),
         (mentee, f"/api/members/{mentee.user_id}/history"),
->>>>>>> afd9976 (Probable duplicates by blocks, their bench; member values kept where they can be erased, decided and tested)
         (mentee, "/api/coach"),
         (mentee, f"/api/coach/{coach.user_id}"),
         (mentee, f"/api/coach/{coach.user_id}/reviews"),
