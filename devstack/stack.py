@@ -206,7 +206,7 @@ class Stack:
             "CLERK_AUTHORIZED_PARTIES": ",".join(self.origins),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "SECRETS_ID": SERVICE_SECRET,
-            **self.zoom.variables(self._inside),
+            **self.calendly.variables(self.url) | self.zoom.variables(self._inside),
         }
 
     async def _start_aws(self) -> None:

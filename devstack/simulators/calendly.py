@@ -1,7 +1,8 @@
 """Calendly: OAuth, the API that a connected coach's data is read with, and signed webhooks to his subscriptions.
 
 Shapes and limits: Calendly's API reference and OpenAPI document. `/_people/{action}` is what coaches and invitees do on
-Calendly's own pages, `/_log` what was asked and answered since `_control {"record": true}`.
+Calendly's own pages, `/_log` what was asked and answered since `_control {"record": true}`;
+`/_captured` the deliveries that were kept back since `_control {"capture": true}`.
 """
 
 import base64
@@ -45,6 +46,7 @@ class Calendly(Simulator):
         self._limit = REQUESTS_PER_MINUTE
         self._recording = False
         self._log: list[Row] = []
+        self._grants = 0
         self._windows: dict[str, tuple[float, int]] = {}
         routes: dict[str, tuple[str, Callable[[_Call], Any]]] = {
             "GET /users/me": ("users:read", lambda call: {"resource": call.user}),
@@ -70,10 +72,17 @@ class Calendly(Simulator):
             method, path = route.split()
             self.app.router.add_route(method, path, self._answered(scope, handler))
         self.app.router.add_get("/oauth/authorize", self.oauth.authorize)
-        self.app.router.add_post("/oauth/token", self.oauth.token)
+        self.app.router.add_post("/oauth/token", self._token)
         self.app.router.add_post("/oauth/revoke", self.oauth.revoke)
         self.app.router.add_post("/_people/{action}", People(self.world, self.oauth, self.hooks).act)
         self.app.router.add_get("/_log", self._show_log)
+        self.app.router.add_get("/_captured", self._show_captured)
+
+    @staticmethod
+    def variables(url: str) -> dict[str, str]:
+        """What functions read to reach this Calendly, and to be reached."""
+        there = dict.fromkeys(("CALENDLY_API_URL", "CALENDLY_AUTH_URL"), f"{url}/_sim/calendly")
+        return {**there, "CALENDLY_CLIENT_ID": CLIENT_ID, "PUBLIC_URL": url, "WEB_URL": url}
 
     def error(self, status: int) -> web.Response:
         if status == 429:
@@ -84,9 +93,12 @@ class Calendly(Simulator):
     async def control(self, options: Row) -> None:
         self._limit = int(options.pop("rateLimit", self._limit))
         recording = options.pop("record", self._recording)
+        if "capture" in options:
+            self.hooks.captured = [] if options.pop("capture") else None
         await super().control(options)
         self._recording = bool(recording)
-        self._log = self._log if self._recording else []
+        if not self._recording:
+            self._log, self._grants = [], 0
 
     async def reset(self) -> None:
         await self.webhooks.forget()
@@ -155,8 +167,17 @@ class Calendly(Simulator):
         self._subject(call)
         return _page(call, self.world.all("hook", user=call.user["uri"]))
 
+    async def _token(self, request: web.Request) -> web.Response:
+        response = await self.oauth.token(request)
+        if self._recording and response.status == 200:
+            self._grants += 1
+        return response
+
     async def _show_log(self, _: web.Request) -> web.Response:
-        return web.json_response(self._log)
+        return web.json_response({"calls": self._log, "grants": self._grants})
+
+    async def _show_captured(self, _: web.Request) -> web.Response:
+        return web.json_response(self.hooks.captured or [])
 
     # ---- Requests
 

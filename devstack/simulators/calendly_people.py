@@ -28,6 +28,7 @@ class People:
             "busy": lambda email, start, end: world.add_busy(world.coach(email)["uri"], instant(start), instant(end)),
             "free": world.remove_busy,
             "bookings": self._bookings,
+            "tokens": lambda email: self._tokens(world.coach(email)["uri"]),
             "remove-app": lambda email: oauth.forget(world.coach(email)["uri"]),
             "disable-webhooks": lambda email: hooks.disable(world.coach(email)["uri"]),
         }
@@ -44,6 +45,12 @@ class People:
     def _event_types(self, email: str) -> list[Row]:
         owner = self._world.coach(email)["uri"]
         return [row for row in self._world.all("event_type") if row["profile"]["owner"] == owner]
+
+    def _tokens(self, user_uri: str) -> Row:
+        """How many tokens and subscriptions of ours a coach's account has."""
+        kinds = ("access", "refresh")
+        tokens = sum(len(self._world.all(kind, user=user_uri)) for kind in kinds)
+        return {"tokens": tokens, "hooks": len(self._world.all("hook", user=user_uri))}
 
     def _bookings(self, email: str) -> list[Row]:
         """Every booking of a coach, whatever became of it, with its event."""

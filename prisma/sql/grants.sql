@@ -32,6 +32,8 @@ grant execute on function
   to anon, authenticated;
 
 grant execute on function
+  public.begin_calendly_consent(), public.get_calendly(), public.disconnect_calendly(), public.request_calendly_sync(),
+  public.list_calendly_event_types(text, uuid, integer), public.map_calendly_event_type(uuid, jsonb, integer),
   public.ensure_user(), public.get_me(), public.update_me(jsonb, integer),
   public.export_members(jsonb, uuid, integer), public.record_member_export(jsonb),
   public.check_member_importer(), public.prepare_member_upload(), public.match_members(jsonb),
@@ -83,6 +85,15 @@ grant execute on function
 grant execute on function
   public.expire_session_holds(timestamptz, integer, uuid), public.advance_sessions(timestamptz, integer, uuid),
   public.send_session_reminders(timestamptz, integer, uuid),
+  public.redeem_calendly_consent(text), public.connect_calendly(uuid, jsonb, text, text, integer), public.calendly_account(uuid, integer),
+  public.take_calendly_token(uuid, integer, integer), public.renew_calendly_token(uuid, integer, text, text, integer),
+  public.fail_calendly_refresh(uuid, integer, boolean), public.forget_calendly_token(uuid, integer),
+  public.apply_calendly_event_type(uuid, text, jsonb), public.apply_calendly_bookings(jsonb, boolean, uuid),
+  public.settle_calendly_booking(text, uuid), public.unsettled_calendly_bookings(uuid), public.finish_calendly_request(uuid),
+  public.claim_calendly_syncs(integer, integer, uuid), public.advance_calendly_sync(uuid, text, text, integer),
+  public.keep_calendly_webhook(uuid, text, text, integer), public.keep_calendly_event_types(uuid, jsonb, text, integer),
+  public.stale_calendly_events(uuid, jsonb), public.keep_calendly_busy(uuid, timestamptz, timestamptz, jsonb, text, integer),
+  public.release_calendly_sync(uuid, text, integer, boolean),
   public.record_webhook_event(text, text, text, jsonb), public.claim_webhook_event(uuid, integer),
   public.fail_webhook_event(uuid, text, boolean), public.sweep_webhook_events(integer, integer),
   public.apply_clerk_user(uuid, text, text, boolean, text, text, timestamptz), public.delete_clerk_user(uuid, text),

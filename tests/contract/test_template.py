@@ -36,10 +36,12 @@ PUBLIC = {
     ("GET", "/api/coach"),
     ("GET", "/api/coach/{coachId}"),
     ("GET", "/api/coach/{coachId}/reviews"),
+    ("GET", "/api/calendly/callback"),  # by its state
+    ("POST", "/webhooks/calendly"),
     ("POST", "/webhooks/clerk"),
     ("POST", "/webhooks/zoom"),
 }
-CANARIES = {"SessionsFunction", "ClerkFunction", "ZoomFunction"}  # money and webhooks
+CANARIES = {"SessionsFunction", "CalendlyFunction", "ClerkFunction", "ZoomFunction"}  # money and webhooks
 OWN_ROLES = {"SessionStartFunction": "SessionStart"}  # its answer is Zoom's: that secret and no other, ADR 032
 FALLBACK = ("ANY", "$default")
 KEY_ORDER = [

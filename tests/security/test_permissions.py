@@ -50,6 +50,8 @@ def row(world: World, kind: str) -> Owned:
             return Owned(world.coach, world.coach.user_id)
         case "member":
             return Owned(world.coach, world.coach.user_id)
+        case "event_type":
+            return Owned(world.coach, world.event_type_id)
         case "session":
             return Owned(world.mentee, world.session_id)
         case "schedule":

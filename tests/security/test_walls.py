@@ -13,6 +13,7 @@ from postgrest.exceptions import APIError
 from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 
+from tests.support import calendly
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import APPLICATION, at, book, complete_sessions, next_weekday, published_coach
 
@@ -37,7 +38,7 @@ HIDDEN_COLUMNS = {
 }
 LOGS = ("audit_log", "role_change")
 PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "list_reviews"}
-SERVICE_FUNCTIONS = {
+SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "advance_sessions",
     "expire_session_holds",
     "send_session_reminders",

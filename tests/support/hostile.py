@@ -9,6 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
+from psycopg.rows import DictRow
 
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import (
@@ -54,12 +56,14 @@ class World:
     completed_id: str
     review_id: str
     webhook_event_id: str
+    event_type_id: str
 
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
         template = template.replace("webhook-events/{id}", f"webhook-events/{self.webhook_event_id}")
         template = template.replace("role/requests/{id}", f"role/requests/{self.role_request_id}")
         template = template.replace("/members/{userId}", f"/members/{self.coach.user_id}")
+        template = template.replace("event-types/{id}", f"event-types/{self.event_type_id}")
         known = {"{coachId}": self.coach.user_id, "{scheduleId}": self.schedule_id, "{reviewId}": self.review_id}
         known["{userId}"] = self.newcomer.user_id
         known["{id}"] = self.completed_id if template.endswith("/review") else self.session_id
@@ -114,6 +118,7 @@ def make_world(stack: Stack) -> World:
             """insert into private.webhook_event (provider, external_id, type, payload, handled_at)
                values ('clerk', 'msg_' || gen_random_uuid(), 'user.created', '{}', now()) returning id"""
         ).fetchone()
+        event_type = offered_at_calendly(database, coach.user_id)
     assert event is not None
     asked = mentee.post("/api/user/role/requests", APPLICATION)
     assert asked.status_code == 201, asked.text
@@ -129,7 +134,27 @@ def make_world(stack: Stack) -> World:
         completed_id=held[1],
         review_id=review.json()["data"]["id"],
         webhook_event_id=str(event["id"]),
+        event_type_id=event_type,
     )
+
+
+def offered_at_calendly(database: psycopg.Connection[DictRow], coach_id: str) -> str:
+    """An event type of a coach whose Calendly account is connected: its id."""
+    account = f"https://api.calendly.com/users/{uuid4()}"
+    database.execute(
+        """insert into private.calendly_connection
+             (coach_id, user_uri, organization_uri, email, name, timezone, scheduling_url, status, connected_at)
+           values (%s, %s, 'o', 'c@example.com', 'Casey', 'UTC', 'https://calendly.com/c', 'CONNECTED', now())""",
+        [coach_id, account],
+    )
+    made = database.execute(
+        """insert into private.calendly_event_type
+             (coach_id, uri, name, active, duration, kind, scheduling_url, changed_at)
+           values (%s, %s, 'Coaching', true, 60, 'solo', 'https://calendly.com/casey/60', now()) returning id""",
+        [coach_id, f"https://api.calendly.com/event_types/{uuid4()}"],
+    ).fetchone()
+    assert made is not None
+    return str(made["id"])
 
 
 def writes(world: World) -> dict[tuple[str, str], Write]:
@@ -161,6 +186,14 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ),
         ("POST", "/api/sessions", world.mentee, booking),
         ("POST", "/api/sessions/{id}/cancel", world.mentee, {"reason": "A viewing came up"}),
+        ("POST", "/api/calendly/sync", world.coach, {}),
+        (
+            "PUT",
+            "/api/calendly/event-types/{id}/mapping",
+            world.coach,
+            {"mapping": {"sessionType": "COACHING", "minimumDuration": 30, "bufferAfter": 15}, "version": 1},
+        ),
+        ("DELETE", "/api/calendly", world.coach, {}),
         ("POST", "/api/admin/webhook-events/{id}/replay", world.admin, {}),
         ("POST", "/api/sessions/{id}/meeting", world.coach, {}),
         ("PATCH", "/api/sessions/{id}/meeting", world.coach, {"topic": "Your first listing", "waitingRoom": True}),

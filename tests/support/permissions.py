@@ -27,6 +27,7 @@ YES, OWN = "yes", "own"
 
 # The beginning of a path → the kind of row that the id in it names, which belongs to somebody.
 OWNED = {
+    "/api/calendly/event-types/{id}/mapping": "event_type",
     "/api/coach/{coachId}/metrics": "coach",
     "/api/coaching/availability/{scheduleId}": "schedule",
     "/api/members/{userId}/history": "member",

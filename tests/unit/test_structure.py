@@ -22,7 +22,7 @@ MOST_LINES, MOST_FUNCTION_LINES = 300, 120
 FLOORS = (
     {"clock", "docs_page", "logs", "money", "problems", "settings"},
     {"auth", "events", "files", "models", "secrets", "webhooks"},
-    {"incoming", "pagination", "patches", "providers", "validation"},
+    {"incoming", "pagination", "patches", "providers", "sealing", "validation"},
     {"openapi"},
     {"api"},
     {"database"},

@@ -1,7 +1,9 @@
 """The service's secrets: one JSON document in Secrets Manager, read once per execution environment."""
 
+import base64
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,6 +22,9 @@ class Secrets:
     clerk_webhook_secrets: tuple[str, ...]
     clerk_secret_key: str
     zoom_webhook_secrets: tuple[str, ...]
+    calendly_client_secret: str
+    calendly_webhook_keys: tuple[str, ...]
+    sealing_keys: Mapping[str, bytes]  # by id, the one to seal with first
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +47,9 @@ def load() -> Secrets:
         clerk_webhook_secrets=tuple(document.get("clerkWebhookSecrets", ())),
         clerk_secret_key=document.get("clerkSecretKey", ""),
         zoom_webhook_secrets=tuple(document.get("zoomWebhookSecrets", ())),
+        calendly_client_secret=document.get("calendlyClientSecret", ""),
+        calendly_webhook_keys=tuple(document.get("calendlyWebhookKeys", ())),
+        sealing_keys={name: base64.b64decode(key) for name, key in document.get("sealingKeys", {}).items()},
     )
 
 

@@ -56,6 +56,17 @@ class ZoomSettings:
     auth_url: str
 
 
+@dataclass(frozen=True)
+class CalendlySettings:
+    """How Calendly is reached and reaches us: its addresses, our application there, our address, the front end's."""
+
+    api_url: str
+    auth_url: str
+    client_id: str
+    public_url: str
+    web_url: str
+
+
 @cache
 def api_settings() -> ApiSettings:
     """The settings that every function has; KeyError when one is missing from the environment."""
@@ -102,3 +113,16 @@ def zoom_settings() -> ZoomSettings:
     """The settings of what talks to Zoom; KeyError where nothing does."""
     env = os.environ
     return ZoomSettings(env["ZOOM_SECRETS_ID"], env["ZOOM_API_URL"], env["ZOOM_AUTH_URL"])
+
+
+@cache
+def calendly_settings() -> CalendlySettings:
+    """The settings of what deals with Calendly; KeyError when one is missing."""
+    env = os.environ
+    return CalendlySettings(
+        api_url=env["CALENDLY_API_URL"].rstrip("/"),
+        auth_url=env["CALENDLY_AUTH_URL"].rstrip("/"),
+        client_id=env["CALENDLY_CLIENT_ID"],
+        public_url=env["PUBLIC_URL"].rstrip("/"),
+        web_url=env["WEB_URL"].rstrip("/"),
+    )

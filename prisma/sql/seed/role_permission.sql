@@ -27,6 +27,8 @@ select r.role::public.role_name, p.permission from (values
   ('metrics:read', '{MENTEE,COACH,ADMIN}'),
   ('availability:read', '{COACH,ADMIN}'),
   ('availability:manage', '{COACH}'),
+  ('calendly:read', '{COACH}'),
+  ('calendly:manage', '{COACH}'),
   ('slot:read', '{MENTEE,COACH,ADMIN}'),
   ('session:read', '{MENTEE,COACH,ADMIN}'),
   ('session:book', '{MENTEE}'),

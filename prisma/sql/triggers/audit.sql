@@ -3,7 +3,8 @@ declare
   target text;
 begin
   foreach target in array array['public.user_account', 'public.user_role', 'public.role_request', 'public.coach_profile', 'public.coach_rate',
-                                'public.availability_schedule', 'public.session', 'public.review', 'private.setting'] loop
+                                'public.availability_schedule', 'public.session', 'public.review', 'private.calendly_connection',
+                                'private.calendly_event_type', 'private.setting'] loop
     execute format('drop trigger if exists audit on %s', target);
     execute format('create trigger audit after insert or update or delete on %s for each row execute function private.audit()', target);
   end loop;

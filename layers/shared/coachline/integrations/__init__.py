@@ -1,1 +1,1 @@
-"""Providers that sessions meet outside: Zoom's meetings."""
+"""Providers that sessions meet outside: Zoom's meetings, Calendly's bookings and busy times."""

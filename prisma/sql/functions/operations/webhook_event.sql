@@ -85,7 +85,7 @@ begin
   with due as (
     select e.id from private.webhook_event e
     where e.handled_at is null and e.failed_at is null
-      and (e.replays > 0 and e.enqueued_at is null
+      and (e.enqueued_at is null and (e.replays > 0 or e.external_id like 'request:%')
         or coalesce(e.enqueued_at, e.received_at) < pg_catalog.clock_timestamp()
           - make_interval(secs => greatest(quiet_seconds, case when e.attempts > 0 then 1800 end)))
       and coalesce(e.leased_until, '-infinity') < pg_catalog.clock_timestamp()

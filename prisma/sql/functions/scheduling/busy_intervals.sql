@@ -1,9 +1,15 @@
 -- When a coach is busy in calendars outside of this system, between two instants. The one place where slots, bookings and conflicts learn of
--- it: what imports such times fills it, and bumps the coach's availability version when they change. Nothing is imported yet.
+-- it: what is imported from Calendly, and bookings there that have not become sessions here. Their writers bump the availability version.
 create or replace function private.busy_intervals(coach_id uuid, from_at timestamptz, to_at timestamptz)
 returns table (starts_at timestamptz, ends_at timestamptz)
 language sql stable security definer set search_path = '' as $$
-  select null::timestamptz, null::timestamptz where false;
+  select b.starts_at, b.ends_at from private.calendly_busy b
+  where b.coach_id = busy_intervals.coach_id and b.starts_at < to_at and b.ends_at > from_at
+  union all
+  select k.starts_at, k.ends_at from private.calendly_booking k
+  where k.coach_id = busy_intervals.coach_id and k.starts_at < to_at and k.ends_at > from_at
+    and not k.canceled and private.calendly_blocks(k.outcome)
+    and exists (select 1 from private.calendly_connection c where c.coach_id = k.coach_id and c.status <> 'DISCONNECTED');
 $$;
 
 create or replace function private.busy_json(coach_id uuid, from_at timestamptz, to_at timestamptz) returns jsonb
