@@ -47,6 +47,9 @@ class Keys:
     gate_key: str
     clerk_webhook_secret: str
     clerk_private_key: str
+    stripe_api_key: str
+    stripe_webhook_secret: str
+    stripe_connect_secret: str
     calendly_client_secret: str
     calendly_webhook_key: str
     zoom_client_secret: str
@@ -74,6 +77,7 @@ class Keys:
             "clerkSecretKey": "sk_test_local",
             "calendlyClientSecret": self.calendly_client_secret,
             "calendlyWebhookKeys": [self.calendly_webhook_key],
+            "stripeWebhookSecrets": [self.stripe_webhook_secret, self.stripe_connect_secret],
             "zoomWebhookSecrets": [self.zoom_webhook_secret],
             "sealingKeys": {"local": self.sealing_key},
         }
@@ -92,6 +96,8 @@ def _new_key(name: str) -> str:
     match name:
         case "publishable_key" | "secret_key":  # Supabase's shape: prefix, random part, checksum
             return f"sb_{name.removesuffix('_key')}_{secrets.token_urlsafe(16)}_{secrets.token_urlsafe(6)}"
+        case "stripe_api_key":
+            return f"sk_test_{secrets.token_urlsafe(24)}"
         case (
             "gate_key"
             | "calendly_client_secret"
@@ -102,7 +108,7 @@ def _new_key(name: str) -> str:
             return secrets.token_urlsafe(32)
         case "sealing_key":  # of AES-256
             return base64.b64encode(secrets.token_bytes(32)).decode()
-        case "clerk_webhook_secret":  # Svix's shape: base64 of 24 bytes
+        case "clerk_webhook_secret" | "stripe_webhook_secret" | "stripe_connect_secret":  # Svix's: base64 of 24 bytes
             return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         case _:
             return _new_private_key()

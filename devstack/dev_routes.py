@@ -88,13 +88,13 @@ class DevRoutes:
             "jwksUrl": f"{stack.clerk.issuer}/.well-known/jwks.json",
             "issuer": stack.clerk.issuer,
             "webhookSecrets": {
-                "stripe": [],
+                "stripe": [stack.keys.stripe_webhook_secret, stack.keys.stripe_connect_secret],
                 "zoom": stack.keys.zoom_webhook_secret,
                 "calendly": stack.keys.calendly_webhook_key,
                 "clerk": stack.keys.clerk_webhook_secret,
             },
             "simulators": {
-                "stripe": None,
+                "stripe": f"{url}/_sim/stripe",
                 "zoom": f"{url}/_sim/zoom",
                 "calendly": f"{url}/_sim/calendly",
                 "clerk": stack.clerk.issuer,

@@ -29,6 +29,7 @@ from devstack.processes import Processes
 from devstack.rest import Rest
 from devstack.simulators.calendly import Calendly
 from devstack.simulators.clerk import Clerk
+from devstack.simulators.stripe import STRIPE_SECRET, Stripe
 from devstack.simulators.zoom import SECRET_NAME, Zoom
 from devstack.template import Template, load
 from devstack.triggers import Triggers
@@ -55,6 +56,7 @@ class Stack:
     keys: Keys
     postgres: Postgres
     rest: Rest
+    stripe: Stripe
     template: Template
     triggers: Triggers
     workers: Workers
@@ -105,6 +107,7 @@ class Stack:
         receiver = f"{self._inside}/webhooks/clerk"
         self.clerk = Clerk(config.directory, self.clock, self.keys, url=self.url, receiver=receiver)
         self.calendly = Calendly(config.directory, self.clock, self.keys, url=self.url)
+        self.stripe = Stripe(config.directory, self.clock, self.keys, receiver=f"{self._inside}/webhooks/stripe")
         self.zoom = Zoom(config.directory, self.clock, self.keys, receiver=f"{self._inside}/webhooks/zoom")
         await self._listen()
         self.aws = Aws(self._processes)
@@ -152,7 +155,7 @@ class Stack:
         self._sql = dev.sql
         app.router.add_get("/", start_page.StartPage(self, dev.sql).show)
         app.add_subapp("/_dev", dev.app)
-        for simulator in (self.calendly, self.clerk, self.zoom):
+        for simulator in (self.calendly, self.clerk, self.stripe, self.zoom):
             app.add_subapp(f"/_sim/{simulator.name}", simulator.app)
         app.on_response_prepare.append(_without_server)
         runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2.0, **SERVER)
@@ -206,7 +209,7 @@ class Stack:
             "CLERK_AUTHORIZED_PARTIES": ",".join(self.origins),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "SECRETS_ID": SERVICE_SECRET,
-            **self.calendly.variables(self.url) | self.zoom.variables(self._inside),
+            **self.calendly.variables(self.url) | self.zoom.variables(self._inside) | self.stripe.variables(self._inside),
         }
 
     async def _start_aws(self) -> None:
@@ -214,6 +217,7 @@ class Stack:
             self._closers.append(self.aws.close)
             await self.aws.start()
             kept = {SERVICE_SECRET: self.keys.service_secret, SECRET_NAME: self.zoom.credentials}
+            kept[STRIPE_SECRET] = self.stripe.credentials
             await self.aws.create(self.template, {name: json.dumps(value) for name, value in kept.items()})
 
     async def _restart_aws(self) -> None:
@@ -248,7 +252,7 @@ class Stack:
 
     async def _start_triggers(self) -> None:
         self.triggers = Triggers(self.template, self.workers, self.aws, self.clock, say)
-        senders = [simulator.webhooks for simulator in (self.clerk, self.calendly, self.zoom)]
+        senders = [simulator.webhooks for simulator in (self.clerk, self.calendly, self.stripe, self.zoom)]
         self.triggers.deliver += [sender.flush for sender in senders]
         self._closers += [self.triggers.stop, *(sender.stop for sender in senders)]
         self.triggers.start()

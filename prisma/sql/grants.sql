@@ -28,8 +28,31 @@ grant execute on function private.guard(), private.caller_id(), private.caller_i
 
 grant execute on function
   public.list_coaches(jsonb, text, text, uuid, integer), public.get_coach(uuid),
-  public.list_reviews(uuid, timestamptz, uuid, integer)
+  public.list_reviews(uuid, timestamptz, uuid, integer),
+  public.list_plans(timestamptz, uuid, integer)
   to anon, authenticated;
+
+grant execute on function
+  public.get_plan(uuid), public.create_plan(jsonb), public.update_plan(uuid, jsonb, integer), public.delete_plan(uuid),
+  public.list_subscriptions(timestamptz, uuid, integer), public.get_subscription(uuid), public.begin_subscription(uuid, uuid),
+  public.begin_subscription_action(uuid, text, jsonb, integer), public.get_subscription_change(uuid, uuid),
+  public.list_payment_methods(), public.begin_payment_method_setup(), public.begin_payment_method_action(uuid, text),
+  public.get_billing_customer(), public.list_invoices(text, timestamptz, uuid, integer), public.get_invoice(uuid),
+  public.get_subscription_report(timestamptz, timestamptz)
+  to authenticated;
+
+-- What a command became: its owner says it, or the janitor.
+grant execute on function
+  public.record_plan_at_stripe(uuid, uuid, text, text), public.record_customer(uuid, text), public.finish_stripe_command(uuid, text, text)
+  to authenticated, service_role;
+
+grant execute on function
+  public.plans_to_sync(), public.claim_lost_commands(integer, integer), public.stripe_writes(text[]),
+  public.mirror_subscription(jsonb, integer), public.record_subscription_change(jsonb, text, timestamptz),
+  public.mirror_invoice(jsonb, integer), public.mirror_payment_methods(text, jsonb, text, integer),
+  public.finish_stripe_event(uuid), public.notice_trial_end(text, timestamptz), public.notice_expiring_cards(timestamptz),
+  public.get_cursor(text), public.set_cursor(text, text), public.take_subscription_snapshot(date)
+  to service_role;
 
 grant execute on function
   public.begin_calendly_consent(), public.get_calendly(), public.disconnect_calendly(), public.request_calendly_sync(),

@@ -38,10 +38,20 @@ PUBLIC = {
     ("GET", "/api/coach/{coachId}/reviews"),
     ("GET", "/api/calendly/callback"),  # by its state
     ("POST", "/webhooks/calendly"),
+    ("GET", "/api/plans"),
     ("POST", "/webhooks/clerk"),
+    ("POST", "/webhooks/stripe"),
     ("POST", "/webhooks/zoom"),
 }
-CANARIES = {"SessionsFunction", "CalendlyFunction", "ClerkFunction", "ZoomFunction"}  # money and webhooks
+CANARIES = {  # money and webhooks
+    "CalendlyFunction",
+    "ClerkFunction",
+    "SessionsFunction",
+    "StripeFunction",
+    "SubscriptionsFunction",
+    "ZoomFunction",
+}
+ASKS_STRIPE = {"PlansFunction", "SubscriptionsFunction", "SubscriptionChangesFunction", "PaymentMethodsFunction"}
 OWN_ROLES = {"SessionStartFunction": "SessionStart"}  # its answer is Zoom's: that secret and no other, ADR 032
 FALLBACK = ("ANY", "$default")
 KEY_ORDER = [
@@ -154,8 +164,9 @@ def test_no_right_is_a_wildcard_but_for_the_objects_of_a_bucket_s_folder() -> No
 @pytest.mark.parametrize(("name", "function"), every_function())
 def test_a_function_has_the_role_of_its_group(name: str, function: dict[str, Any]) -> None:
     role = "ApiFiles" if name in FILE_FUNCTIONS else OWN_ROLES.get(name) or group(function).capitalize()
+    role = "ApiStripe" if name in ASKS_STRIPE else role
     assert function["Role"] == {"Fn::GetAtt": f"{role}Role.Arn"}
-    assert group(function) == "api" or name not in FILE_FUNCTIONS
+    assert group(function) == "api" or name not in FILE_FUNCTIONS | ASKS_STRIPE
     assert "Policies" not in function
 
 
@@ -164,6 +175,7 @@ def test_functions_that_act_as_the_caller_reach_no_secret() -> None:
     rights = {
         "ApiRole": {"ApiLogGroup.Arn": logs},
         "SessionStartRole": {"ApiLogGroup.Arn": logs},
+        "ApiStripeRole": {"ApiLogGroup.Arn": logs},
         "ApiFilesRole": {
             "ApiLogGroup.Arn": logs,
             "MemberImportsQueue.Arn": {"sqs:SendMessage"},
@@ -180,7 +192,8 @@ def test_functions_that_act_as_the_caller_reach_no_secret() -> None:
         managed = resources("AWS::IAM::Role")[role]["ManagedPolicyArns"]
         assert {policy["Fn::Sub"] for policy in managed if "Ref" not in policy} <= MANAGED_POLICIES
         secrets = {policy["Ref"] for policy in managed if "Ref" in policy}
-        assert secrets == ({"ZoomSecretPolicy"} if role == "SessionStartRole" else set()), role
+        own = {"SessionStartRole": {"ZoomSecretPolicy"}, "ApiStripeRole": {"StripeSecretPolicy"}}
+        assert secrets == own.get(role, set()), role
     for name, function in functions().items():
         assert ("SECRETS_ID" in environment(function)) == (group(function) != "api"), name
         assert ("MEMBER_FILES_BUCKET" in environment(function)) == (name in FILE_FUNCTIONS | {"MemberImportsFunction"})

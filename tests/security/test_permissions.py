@@ -45,19 +45,19 @@ class Owned:
 
 def row(world: World, kind: str) -> Owned:
     """A row of each kind in OWNED that belongs to somebody of the world."""
-    match kind:
-        case "coach":
-            return Owned(world.coach, world.coach.user_id)
-        case "member":
-            return Owned(world.coach, world.coach.user_id)
-        case "event_type":
-            return Owned(world.coach, world.event_type_id)
-        case "session":
-            return Owned(world.mentee, world.session_id)
-        case "schedule":
-            return Owned(world.coach, world.schedule_id)
-        case "role request":
-            return Owned(world.mentee, world.role_request_id)
+    rows = {
+        "coach": (world.coach, world.coach.user_id),
+        "member": (world.coach, world.coach.user_id),
+        "event_type": (world.coach, world.event_type_id),
+        "session": (world.mentee, world.session_id),
+        "schedule": (world.coach, world.schedule_id),
+        "role request": (world.mentee, world.role_request_id),
+        "subscription": (world.mentee, world.subscription_id),
+        "payment method": (world.mentee, world.payment_method_id),
+        "invoice": (world.mentee, world.invoice_id),
+    }
+    if kind in rows:
+        return Owned(*rows[kind])
     raise LookupError(f"tests/support/permissions.py names a {kind}: say here which row that is")
 
 

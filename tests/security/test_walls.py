@@ -37,7 +37,7 @@ HIDDEN_COLUMNS = {
     "session": {"blocked", "buffer_before", "buffer_after", "fee_amount", "fee_bps"},
 }
 LOGS = ("audit_log", "role_change")
-PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "list_reviews"}
+PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "list_plans", "list_reviews"}
 SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "advance_sessions",
     "expire_session_holds",
@@ -65,6 +65,22 @@ SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "stale_next_free",
     "keep_next_free",
     "sweep_webhook_events",
+    "claim_lost_commands",
+    "finish_stripe_command",
+    "finish_stripe_event",
+    "get_cursor",
+    "mirror_invoice",
+    "mirror_payment_methods",
+    "mirror_subscription",
+    "notice_expiring_cards",
+    "notice_trial_end",
+    "plans_to_sync",
+    "record_customer",
+    "record_plan_at_stripe",
+    "record_subscription_change",
+    "set_cursor",
+    "stripe_writes",
+    "take_subscription_snapshot",
 }
 
 

@@ -12,6 +12,7 @@ import httpx
 import psycopg
 from psycopg.rows import DictRow
 
+from tests.support import billing
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import (
     APPLICATION,
@@ -28,7 +29,7 @@ from tests.support.story import (
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
 WRITE_ROUTES = [(method, path) for method, path in OPERATIONS if method != "GET"]
-SIGNED_ROUTES = [("POST", "/webhooks/clerk"), ("POST", "/webhooks/zoom")]
+SIGNED_ROUTES = [(method, path) for method, path in OPERATIONS if path.startswith("/webhooks/")]
 
 
 def has_fields(method: str, path: str) -> bool:
@@ -39,6 +40,9 @@ def has_fields(method: str, path: str) -> bool:
 HOLIDAYS = {"country": "US", "year": next_weekday(weeks=52).year, "timezone": "UTC", "except": []}
 
 _LEAKS = ("Traceback", 'File "', "site-packages", "psycopg", "pydantic", "PGRST", "SQLSTATE", "constraint")
+
+
+ACTIONS = ("pause", "resume", "cancel", "reactivate")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,10 @@ class World:
     review_id: str
     webhook_event_id: str
     event_type_id: str
+    plan_id: str
+    subscription_id: str
+    payment_method_id: str
+    invoice_id: str
 
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
@@ -64,6 +72,9 @@ class World:
         template = template.replace("role/requests/{id}", f"role/requests/{self.role_request_id}")
         template = template.replace("/members/{userId}", f"/members/{self.coach.user_id}")
         template = template.replace("event-types/{id}", f"event-types/{self.event_type_id}")
+        for noun in ("plan", "subscription", "payment_method", "invoice"):
+            folder = noun.replace("_", "-") + "s/"
+            template = template.replace(folder + "{id}", folder + getattr(self, f"{noun}_id"))
         known = {"{coachId}": self.coach.user_id, "{scheduleId}": self.schedule_id, "{reviewId}": self.review_id}
         known["{userId}"] = self.newcomer.user_id
         known["{id}"] = self.completed_id if template.endswith("/review") else self.session_id
@@ -122,6 +133,8 @@ def make_world(stack: Stack) -> World:
     assert event is not None
     asked = mentee.post("/api/user/role/requests", APPLICATION)
     assert asked.status_code == 201, asked.text
+    bought = billing.plan(stack)["id"]
+    subscription = billing.subscription_of(stack, mentee, bought)
     return World(
         coach=coach,
         newcomer=stack.user("COACH"),
@@ -135,6 +148,10 @@ def make_world(stack: Stack) -> World:
         review_id=review.json()["data"]["id"],
         webhook_event_id=str(event["id"]),
         event_type_id=event_type,
+        plan_id=bought,
+        subscription_id=subscription["id"],
+        payment_method_id=mentee.get("/api/payment-methods").json()["data"][0]["id"],
+        invoice_id=mentee.get("/api/invoices").json()["data"][0]["id"],
     )
 
 
@@ -161,6 +178,8 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
     """Every write route that reads JSON, by method and path, ready to succeed."""
     roles = world.admin.get("/api/user/role", params={"userId": world.newcomer.user_id}).json()["data"]
     member = world.admin.get(f"/api/members/{world.coach.user_id}").json()["data"]
+    subscription = world.mentee.get(f"/api/subscriptions/{world.subscription_id}").json()["data"]
+    subscribed = {"version": subscription["version"]}
     booking = {
         "coachId": world.coach.user_id,
         "start": world.free_start,
@@ -195,6 +214,19 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ),
         ("DELETE", "/api/calendly", world.coach, {}),
         ("POST", "/api/admin/webhook-events/{id}/replay", world.admin, {}),
+        (
+            "POST",
+            "/api/sessions/{id}/reschedule",
+            world.mentee,
+            {"start": world.free_start, "duration": 60, "version": 1},
+        ),
+        ("POST", "/api/sessions/{id}/complete", world.coach, {"version": 1}),
+        (
+            "POST",
+            "/api/sessions/{id}/no-show",
+            world.coach,
+            {"absent": "MENTEE", "reason": "Nobody came", "version": 1},
+        ),
         ("POST", "/api/sessions/{id}/meeting", world.coach, {}),
         ("PATCH", "/api/sessions/{id}/meeting", world.coach, {"topic": "Your first listing", "waitingRoom": True}),
         ("PATCH", "/api/user", world.mentee, {"firstName": "Mia", "timezone": "Europe/London", "locale": "en-GB"}),
@@ -214,6 +246,16 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("PATCH", "/api/members/{userId}", world.admin, {"bio": "Twenty years of listings."}),
         ("POST", "/api/members/{userId}/revert", world.admin, {"asOf": world.free_start, "version": member["version"]}),
         ("POST", "/api/members/validate", world.mentee, {"memberType": "Affiliate", "languages": ["English"]}),
+        ("POST", "/api/plans", world.admin, billing.PLAN),
+        ("PATCH", "/api/plans/{id}", world.admin, {**billing.PLAN, "name": "Bloom"}),
+        ("DELETE", "/api/plans/{id}", world.admin, {}),
+        ("DELETE", "/api/payment-methods/{id}", world.mentee, {}),
+        ("POST", "/api/subscriptions", world.newcomer, {"planId": world.plan_id}),
+        ("POST", "/api/subscriptions/{id}/change", world.mentee, {"planId": world.plan_id, **subscribed}),
+        *(("POST", f"/api/subscriptions/{{id}}/{name}", world.mentee, subscribed) for name in ACTIONS),
+        ("POST", "/api/payment-methods/setup", world.newcomer, {}),
+        ("POST", "/api/payment-methods/{id}/default", world.mentee, {}),
+        ("POST", "/api/billing/portal", world.mentee, {"returnUrl": "https://app.example.com/billing"}),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]
     found = {}

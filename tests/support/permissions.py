@@ -30,12 +30,15 @@ OWNED = {
     "/api/calendly/event-types/{id}/mapping": "event_type",
     "/api/coach/{coachId}/metrics": "coach",
     "/api/coaching/availability/{scheduleId}": "schedule",
+    "/api/invoices/{id}": "invoice",
+    "/api/payment-methods/{id}": "payment method",
     "/api/members/{userId}/history": "member",
     "/api/sessions/{id}": "session",
+    "/api/subscriptions/{id}": "subscription",
     "/api/user/role/requests/{id}": "role request",
 }
 # Routes with an id in their path whose rows anyone with the permission may ask for, and why.
-SHARED: dict[tuple[str, str], str] = {}
+SHARED: dict[tuple[str, str], str] = {("GET", "/api/plans/{id}"): "what is for sale is everybody's"}
 # Routes that read nothing of ours, so that nobody asks the database whether the caller is suspended.
 WITHOUT_DATA = {("GET", "/api/coaching/availability/holidays"): "public holidays, the same for everyone"}
 # Another's row that is asked for in the query and not in the path.

@@ -1,6 +1,5 @@
 """Stripe's HTTP API: form bodies, keys, idempotency, expansion, lists, errors, and the signed webhooks."""
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -13,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from devstack.clock import Clock
+from devstack.config import Keys
 from devstack.simulators.base import FAULT, Row, Simulator, Webhooks
 from devstack.simulators.stripe.account import API_VERSION, Account, as_list, dumps
 from devstack.simulators.stripe.renewals import FINAL_ACTIONS, Renewals
@@ -20,6 +20,7 @@ from devstack.simulators.stripe.routes import Call, Handler, Routes
 from devstack.simulators.stripe.shapes import StripeError, decode_form, parameters
 
 RETRY_SECONDS = (0, 60, 600, 3600, 7200, 18_000, 36_000, 72_000, 72_000)  # three days, as Stripe's live mode
+STRIPE_SECRET = "coachline/local/stripe"  # noqa: S105 - its name
 KEPT_SECONDS = 24 * 3600  # an idempotency key
 REFERENCES = {  # members that name another object, which `expand` puts in their place
     "customer": "customer",
@@ -36,14 +37,14 @@ REFERENCES = {  # members that name another object, which `expand` puts in their
 
 
 class Stripe(Simulator):
-    """One account with its customers. `secrets` signs its webhooks: while they rotate, every one of them."""
+    """One account with its customers. What is due by its clock happens when the clock moves or somebody calls."""
 
     name = "stripe"
 
-    def __init__(self, directory: Path, clock: Clock, *, api_key: str, receiver: str, secrets: list[str]) -> None:
+    def __init__(self, directory: Path, clock: Clock, keys: Keys, *, receiver: str) -> None:
         super().__init__(directory, clock)
-        self._api_key = api_key
-        self._secrets = secrets
+        self._api_key = keys.stripe_api_key
+        self._secrets = [keys.stripe_webhook_secret]
         self.webhooks = Webhooks(self.store, self.faults, url=receiver, sign=self._signed, schedule=RETRY_SECONDS)
         self.account = Account(self.store, self._publish)
         self.routes = Routes(self.account)
@@ -54,6 +55,15 @@ class Stripe(Simulator):
             self.app.router.add_route(method, path, self._answered(operation, handler))
         self.app.router.add_get("/_requests", self._show_mutations)
         clock.followers.append(self._follow)
+
+    @property
+    def credentials(self) -> Row:
+        """What the secret of whoever asks Stripe holds."""
+        return {"apiKey": self._api_key}
+
+    def variables(self, url: str) -> dict[str, str]:
+        """What functions that ask Stripe read from their environment, when this is served at `url`."""
+        return {"STRIPE_SECRETS_ID": STRIPE_SECRET, "STRIPE_API_URL": f"{url}/_sim/stripe"}
 
     # ---- Transport
 
@@ -143,12 +153,6 @@ class Stripe(Simulator):
 
     async def _follow(self, at: datetime | None) -> None:
         self.renewals.advance(int(at.timestamp() if at else time.time()))
-
-    async def run(self) -> None:
-        """Keep up with the clock while nobody calls."""
-        while True:
-            self.tick()
-            await asyncio.sleep(1)
 
     async def control(self, options: Row) -> None:
         """`finalAction` after the last failed attempt; `authenticate` an intent with 3-D Secure; `expireCard`."""

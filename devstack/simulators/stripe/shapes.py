@@ -9,12 +9,13 @@ import types
 import typing
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
+from functools import cache, reduce
 from typing import Any, Union
 from urllib.parse import parse_qsl
 
 import stripe
 import stripe.params
+import stripe.params.billing_portal
 from stripe._stripe_object import UntypedStripeObject
 from typing_extensions import is_typeddict
 
@@ -78,7 +79,7 @@ def decode_form(text: str) -> Row:
 
 def parameters(operation: str, given: Row) -> Row:
     """The typed parameters of a call, such as "SubscriptionCreate"; unknown ones and wrong types are refused."""
-    declared = hints(getattr(stripe.params, f"{operation}Params"))
+    declared = hints(reduce(getattr, f"{operation}Params".split("."), stripe.params))
     return _members(given, {name: kind for name, kind in declared.items() if name not in _REQUEST_OPTIONS}, "")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from coachline.settings import service_settings, zoom_settings
+from coachline.settings import service_settings, stripe_settings, zoom_settings
 
 RENEWAL_SECONDS = 60
 _read_at: list[float] = []  # by the monotonic clock: when the secrets were last read
@@ -21,6 +21,7 @@ class Secrets:
     supabase_secret_key: str
     clerk_webhook_secrets: tuple[str, ...]
     clerk_secret_key: str
+    stripe_webhook_secrets: tuple[str, ...]
     zoom_webhook_secrets: tuple[str, ...]
     calendly_client_secret: str
     calendly_webhook_keys: tuple[str, ...]
@@ -46,11 +47,19 @@ def load() -> Secrets:
         supabase_secret_key=document["supabaseSecretKey"],
         clerk_webhook_secrets=tuple(document.get("clerkWebhookSecrets", ())),
         clerk_secret_key=document.get("clerkSecretKey", ""),
+        stripe_webhook_secrets=tuple(document.get("stripeWebhookSecrets", ())),
         zoom_webhook_secrets=tuple(document.get("zoomWebhookSecrets", ())),
         calendly_client_secret=document.get("calendlyClientSecret", ""),
         calendly_webhook_keys=tuple(document.get("calendlyWebhookKeys", ())),
         sealing_keys={name: base64.b64decode(key) for name, key in document.get("sealingKeys", {}).items()},
     )
+
+
+@cache
+def stripe_key() -> str:
+    """Stripe's API key, a secret of its own: what asks Stripe need not reach the service's key."""
+    key: str = _document(stripe_settings().secrets_id)["apiKey"]
+    return key
 
 
 @cache

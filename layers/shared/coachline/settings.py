@@ -48,6 +48,14 @@ class FileSettings:
 
 
 @dataclass(frozen=True)
+class StripeSettings:
+    """Where Stripe is, and the name of the secret that is its API key: only what asks Stripe has it."""
+
+    secrets_id: str
+    api_url: str
+
+
+@dataclass(frozen=True)
 class ZoomSettings:
     """Where Zoom is, and the name of the secret with its credentials: only what talks to Zoom has it."""
 
@@ -106,6 +114,12 @@ def file_settings() -> FileSettings:
         member_files_bucket=env["MEMBER_FILES_BUCKET"],
         member_imports_queue_url=env.get("MEMBER_IMPORTS_QUEUE_URL", ""),
     )
+
+
+@cache
+def stripe_settings() -> StripeSettings:
+    """The settings of what asks Stripe; KeyError where nothing does."""
+    return StripeSettings(os.environ["STRIPE_SECRETS_ID"], os.environ["STRIPE_API_URL"])
 
 
 @cache

@@ -39,5 +39,12 @@ select r.role::public.role_name, p.permission from (values
   ('session:cancel', '{MENTEE,COACH,ADMIN}'),
   ('session:reschedule', '{MENTEE,COACH,ADMIN}'),
   ('session:complete', '{COACH,ADMIN}'),
-  ('session:report_no_show', '{MENTEE,COACH,ADMIN}')
+  ('session:report_no_show', '{MENTEE,COACH,ADMIN}'),
+  ('plan:read', '{MENTEE,COACH,ADMIN}'),
+  ('plan:manage', '{ADMIN}'),
+  ('subscription:read', '{MENTEE,COACH,ADMIN}'),
+  ('subscription:manage', '{MENTEE,COACH}'),
+  ('payment_method:manage', '{MENTEE,COACH}'),
+  ('invoice:read', '{MENTEE,COACH,ADMIN}'),
+  ('report:read', '{ADMIN}')
 ) p (permission, roles) cross join lateral unnest(p.roles) r (role);

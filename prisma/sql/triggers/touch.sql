@@ -2,11 +2,16 @@ do $$
 declare
   target text;
 begin
-  foreach target in array array['public.role_request', 'public.availability_schedule', 'public.session', 'public.review'] loop
+  foreach target in array array['public.role_request', 'public.availability_schedule', 'public.session', 'public.review',
+                                'private.plan'] loop
     execute format('drop trigger if exists touch on %s', target);
     execute format('create trigger touch before update on %s for each row execute function private.touch()', target);
   end loop;
 end $$;
+
+-- A mirror that is written again as it was is nobody's change.
+drop trigger if exists touch on private.subscription;
+create trigger touch before update on private.subscription for each row when (old is distinct from new) execute function private.touch();
 
 drop trigger if exists machine on public.session;
 create trigger machine before update of status on public.session for each row

@@ -14,9 +14,9 @@ from aiohttp import web
 from devstack.clock import Clock
 from devstack.simulators.stripe import Stripe
 from devstack.simulators.stripe.shapes import Row, faults
+from tests.unit.devstack.simulated import keys
 
 START = datetime(2027, 1, 31, 12, tzinfo=UTC)
-API_KEY = "sk_test_local"
 
 
 class Simulated:
@@ -27,7 +27,7 @@ class Simulated:
         self.simulator = simulator
         self.clock = clock
         self.url = url
-        self.client = stripe.StripeClient(API_KEY, base_addresses={"api": url}, max_network_retries=0)
+        self.client = stripe.StripeClient(keys().stripe_api_key, base_addresses={"api": url}, max_network_retries=0)
         self._seen: set[str] = set()
 
     def move(self, **by: float) -> None:
@@ -104,7 +104,7 @@ def simulated(directory: Path) -> Iterator[Simulated]:
 
     async def serve() -> None:
         held["simulator"] = simulator = Stripe(
-            directory, clock, api_key=API_KEY, receiver="http://127.0.0.1:9/webhooks", secrets=["whsec_test"]
+            directory, clock, keys(), receiver="http://127.0.0.1:9/webhooks"
         )
         simulator.webhooks.send = lambda *_: None  # type: ignore[method-assign]  # nobody listens in these tests
         runner = web.AppRunner(simulator.app)

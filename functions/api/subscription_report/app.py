@@ -1,0 +1,28 @@
+"""GET /api/reports/subscriptions: recurring revenue and how it moved."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+
+from coachline.api import caller, create_app, doc, entrypoint, requires
+from coachline.models import Data
+from coachline.payments import reports
+from coachline.payments.reports import ReportQuery, SubscriptionReport
+
+app = create_app()
+
+
+@app.get(
+    "/api/reports/subscriptions",
+    middlewares=[requires("report:read")],
+    **doc("Recurring revenue, its movements, trials and failed payments", tag="Reports"),
+)
+def subscription_report(query: Annotated[ReportQuery, Query()]) -> Response[Data[SubscriptionReport]]:
+    report = reports.subscription_report(caller(app), query)
+    if query.format == "csv":
+        return Response(200, "text/csv; charset=utf-8", reports.as_csv(report))  # type: ignore[arg-type]  # text, not the model
+    return Response(200, "application/json", {"data": report})  # type: ignore[arg-type]  # a row: the model is applied to it
+
+
+lambda_handler = entrypoint(app)

@@ -1,0 +1,31 @@
+"""Every hour: events that never arrived, and Stripe's subscriptions against the mirror."""
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from coachline.database import Database
+from coachline.events import scheduled_job
+from coachline.operations import inbox
+from coachline.payments import reconcile
+from coachline.service import as_service
+from coachline.settings import service_settings
+
+
+def receive(database: Database, event: dict[str, Any]) -> None:
+    inbox.receive(
+        database,
+        service_settings().event_queue_urls["stripe"],
+        provider="stripe",
+        external_id=event["id"],
+        event_type=event["type"],
+        payload=event,
+    )
+
+
+def run(now: datetime) -> dict[str, int]:  # noqa: ARG001 - what Stripe lists is listed, whenever that is
+    database = as_service()
+    return {"events": reconcile.catch_up(database, partial(receive, database)), **reconcile.sweep(database)}
+
+
+lambda_handler = scheduled_job(run)

@@ -1,0 +1,1 @@
+"""What people pay, and how Stripe's truth becomes ours."""

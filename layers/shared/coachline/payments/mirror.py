@@ -1,0 +1,116 @@
+"""How an object of Stripe's (API version 2026-10-28.endive) reads as a row of ours: pure functions over its JSON.
+
+Where fields have moved in the versions before: docs/payments.md. Instants become RFC 3339, statuses upper case.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def subscription_row(subscription: Mapping[str, Any]) -> Row:
+    """Of a subscription: its period is its items' (the earliest end counts), its plan the price of the first."""
+    items = subscription["items"]["data"]
+    return {
+        "stripe_subscription_id": subscription["id"],
+        "subscription_id": subscription["metadata"].get("subscription_id"),
+        "customer": _id(subscription["customer"]),
+        "currency": subscription["currency"].upper(),
+        "status": subscription["status"].upper(),
+        "price": items[0]["price"]["id"],
+        "current_period_start": instant(min(item["current_period_start"] for item in items)),
+        "current_period_end": instant(min(item["current_period_end"] for item in items)),
+        "trial_end": instant(subscription["trial_end"]),
+        "cancel_at": instant(subscription["cancel_at"]),
+        "canceled_at": instant(subscription["canceled_at"]),
+        "ended_at": instant(subscription["ended_at"]),
+        "collection_paused": bool(subscription["pause_collection"]),
+        "latest_invoice_id": _id(subscription["latest_invoice"]),
+        "payment_method": _id(subscription["default_payment_method"]),
+    }
+
+
+def invoice_row(invoice: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> Row:
+    """Of an invoice and all of its lines (the object itself carries the first ten)."""
+    return {
+        "stripe_invoice_id": invoice["id"],
+        "customer": _id(invoice["customer"]),
+        "subscription": subscription_of(invoice),
+        "number": invoice["number"],
+        "status": invoice["status"].upper(),
+        "billing_reason": invoice["billing_reason"],
+        "currency": invoice["currency"].upper(),
+        **{name: invoice[name] for name in ("subtotal", "total", "amount_due", "amount_paid", "amount_remaining")},
+        "attempt_count": invoice["attempt_count"],
+        "next_payment_attempt": instant(invoice["next_payment_attempt"]),
+        "period_start": instant(invoice["period_start"]),
+        "period_end": instant(invoice["period_end"]),
+        "paid_at": instant(invoice["status_transitions"]["paid_at"]),
+        "hosted_invoice_url": invoice["hosted_invoice_url"],
+        "invoice_pdf_url": invoice["invoice_pdf"],
+        "created_at": instant(invoice["created"]),
+        "lines": [_line(line) for line in lines],
+    }
+
+
+def preview_row(invoice: Mapping[str, Any]) -> Row:
+    """Of a previewed invoice: what a change would cost, as Stripe says it."""
+    currency = invoice["currency"].upper()
+    return {
+        "amount_due": {"amount": invoice["amount_due"], "currency": currency},
+        "total": {"amount": invoice["total"], "currency": currency},
+        "lines": [
+            {
+                "description": line["description"],
+                "amount": {"amount": line["amount"], "currency": currency},
+                "period_start": instant(line["period"]["start"]),
+                "period_end": instant(line["period"]["end"]),
+            }
+            for line in invoice["lines"]["data"]
+        ],
+    }
+
+
+def payment_method_row(method: Mapping[str, Any]) -> Row:
+    """Of a payment method; the details are in a member that is named after its type."""
+    details = method.get(method["type"]) or {}
+    return {
+        "id": method["id"],
+        "type": method["type"],
+        "brand": details.get("brand") or details.get("bank_name"),
+        "last4": details.get("last4") or None,
+        "expires_month": details.get("exp_month"),
+        "expires_year": details.get("exp_year"),
+        "created_at": instant(method["created"]),
+    }
+
+
+def subscription_of(invoice: Mapping[str, Any]) -> str | None:
+    """The subscription that an invoice is of, if it is of one."""
+    details = (invoice.get("parent") or {}).get("subscription_details") or {}
+    return _id(details.get("subscription"))
+
+
+def _line(line: Mapping[str, Any]) -> Row:
+    details = (line.get("parent") or {}).get("subscription_item_details") or {}
+    return {
+        "description": line["description"],
+        "amount": line["amount"],
+        "quantity": line["quantity"],
+        "proration": bool(details.get("proration")),
+        "period_start": instant(line["period"]["start"]),
+        "period_end": instant(line["period"]["end"]),
+    }
+
+
+def instant(seconds: int | None) -> str | None:
+    """Unix seconds as RFC 3339."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _id(value: Any) -> str | None:
+    """The id of a reference, expanded or not."""
+    name: str | None = value["id"] if isinstance(value, Mapping) else value
+    return name

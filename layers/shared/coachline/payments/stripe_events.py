@@ -1,0 +1,82 @@
+"""What Stripe's events mean for us: a reason to fetch the object again. What they say themselves may be old.
+
+Any order, any repetition, any version of the API: only ids are read from the payload, except for the history of
+subscriptions, which keeps what was true at the event's own moment.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from coachline.database import Database
+from coachline.events import PermanentFailure
+from coachline.payments import mirror, sync
+from coachline.payments.stripe_event_types import HISTORY
+from coachline.problems import NotFound
+
+_Object = Mapping[str, Any]
+
+
+def apply(database: Database, event_id: str, event_type: str, payload: Mapping[str, Any]) -> None:
+    """Apply one stored event and mark it handled. What Stripe does not know any more has no effect."""
+    data = payload.get("data")
+    subject = data.get("object") if isinstance(data, Mapping) else None
+    if not isinstance(subject, Mapping) or not isinstance(subject.get("id"), str):
+        raise PermanentFailure("The event has no data.object.id")
+    if payload.get("account") is None:  # those of connected accounts are not about what is mirrored here
+        with suppress(NotFound):
+            _handler_of(event_type)(database, subject, payload)
+    database.write("finish_stripe_event", event_id=event_id)
+
+
+def _handler_of(event_type: str) -> Callable[[Database, _Object, Mapping[str, Any]], None]:
+    for prefix, handler in _HANDLERS.items():
+        if event_type.startswith(prefix):
+            return handler
+    raise PermanentFailure(f"{event_type} is not handled")
+
+
+def _subscription(database: Database, subject: _Object, event: Mapping[str, Any]) -> None:
+    if sync.subscription(database, subject["id"])["state"] == "unknown":
+        return
+    if event["type"] in HISTORY:
+        database.write(
+            "record_subscription_change",
+            row_=mirror.subscription_row(subject),
+            event_id=event["id"],
+            occurred_at=datetime.fromtimestamp(event["created"], UTC).isoformat(),
+        )
+    if event["type"] == "customer.subscription.trial_will_end":
+        ends_at = mirror.instant(subject["trial_end"])
+        database.write("notice_trial_end", stripe_subscription_id=subject["id"], ends_at=ends_at)
+
+
+def _invoice(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+    sync.invoice(database, subject["id"])
+
+
+def _invoice_payment(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+    sync.invoice(database, subject["invoice"])
+
+
+def _method(database: Database, subject: _Object, event: Mapping[str, Any]) -> None:
+    """A detached method names its former customer among what has changed."""
+    before = event["data"].get("previous_attributes") or {}
+    for customer in (subject.get("customer"), before.get("customer")):
+        if customer:
+            sync.payment_methods(database, customer)
+
+
+def _customer(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+    sync.payment_methods(database, subject["id"])
+
+
+_HANDLERS: dict[str, Callable[[Database, _Object, Mapping[str, Any]], None]] = {
+    "customer.subscription.": _subscription,
+    "invoice_payment.": _invoice_payment,
+    "invoice.": _invoice,
+    "payment_method.": _method,
+    "setup_intent.": _method,
+    "customer.": _customer,
+}

@@ -1,0 +1,71 @@
+"""Plans and subscribers, as many payment tests begin with them; and what Stripe's own pages would do."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import stripe
+
+from tests.support.stack import SignedIn, Stack
+
+PLAN: dict[str, Any] = {
+    "name": "Growth",
+    "description": "Two sessions a month and no fee.",
+    "price": {"amount": 9900, "currency": "USD"},
+    "entitlements": {"includedSessionsPerMonth": 2, "feeWaived": True, "features": ["goal_reports"]},
+}
+
+
+def client(stack: Stack) -> stripe.StripeClient:
+    """Stripe as its account's owner sees it."""
+    assert stack.directory is not None
+    key = json.loads((stack.directory / "keys.json").read_text())["stripe_api_key"]
+    return stripe.StripeClient(key, base_addresses={"api": stack.info["simulators"]["stripe"]})
+
+
+def plan(stack: Stack, admin: SignedIn | None = None, **changes: Any) -> dict[str, Any]:
+    """A plan for sale."""
+    made = (admin or stack.user("ADMIN")).post("/api/plans", {**PLAN, **changes})
+    assert made.status_code == 201, made.text
+    data: dict[str, Any] = made.json()["data"]
+    return data
+
+
+def subscribe(mentee: SignedIn, plan_id: str, *, key: str | None = None, **more: Any) -> httpx.Response:
+    return mentee.post("/api/subscriptions", {"planId": plan_id, **more}, key=key or uuid4().hex)
+
+
+def intent_of(client_secret: str) -> str:
+    return client_secret.split("_secret_", maxsplit=1)[0]
+
+
+def pays(stack: Stack, client_secret: str, method: str = "pm_card_visa") -> None:
+    """What Stripe.js does with a client secret, and everything that follows from it."""
+    name, api = intent_of(client_secret), client(stack)
+    if name.startswith("pi_"):
+        api.v1.payment_intents.confirm(name, {"payment_method": method})
+    else:
+        api.v1.setup_intents.confirm(name, {"payment_method": method})
+    stack.drain()
+
+
+def subscriber(stack: Stack, plan_id: str) -> tuple[SignedIn, dict[str, Any]]:
+    """A mentee whose subscription to the plan is paid."""
+    mentee = stack.user()
+    return mentee, subscription_of(stack, mentee, plan_id)
+
+
+def subscription_of(stack: Stack, mentee: SignedIn, plan_id: str) -> dict[str, Any]:
+    """A paid subscription of somebody's."""
+    asked = subscribe(mentee, plan_id)
+    assert asked.status_code == 201, asked.text
+    pays(stack, asked.json()["data"]["clientSecret"])
+    return current(mentee, asked.json()["data"]["id"])
+
+
+def current(who: SignedIn, subscription_id: str) -> dict[str, Any]:
+    answer = who.get(f"/api/subscriptions/{subscription_id}")
+    assert answer.status_code == 200, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
