@@ -17,6 +17,7 @@ from devstack.workers import AWAY, PAYLOAD_BYTES, Workers
 HEADER_BYTES = 10_240
 DISCARDED_BYTES = 64 * 1024 * 1024
 INTEGRATION_SECONDS = 30.0
+LOCAL_NAMES = ("127.0.0.1", "localhost")
 SERVER: dict[str, Any] = {  # how aiohttp has to listen for this
     "access_log": None,
     "auto_decompress": False,
@@ -209,3 +210,8 @@ async def _read(request: web.Request) -> bytes | None:
     except web.RequestPayloadError:
         raise RefusedError(400, "Bad Request") from None
     return bytes(body) if size <= PAYLOAD_BYTES else None
+
+
+def is_local(request: web.Request) -> bool:
+    """A page elsewhere whose name was pointed at this machine (DNS rebinding) must not read keys and sign-ins."""
+    return request.host.rpartition(":")[0] in LOCAL_NAMES or request.host in LOCAL_NAMES

@@ -23,7 +23,7 @@ from devstack.aws import Aws
 from devstack.clock import Clock
 from devstack.config import Config, Keys, StackError
 from devstack.dev_routes import DevRoutes
-from devstack.gateway import SERVER, Gateway
+from devstack.gateway import SERVER, Gateway, is_local
 from devstack.postgres import Postgres, free_port
 from devstack.processes import Processes
 from devstack.rest import Rest
@@ -36,7 +36,6 @@ from devstack.triggers import Triggers
 from devstack.workers import Workers
 
 HOST = "127.0.0.1"
-LOCAL_NAMES = (HOST, "localhost")
 logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # requests that are no HTTP: answered, not worth a trace
 PREWARMED = ("clerk", "clerk_events", "outbox_relay")  # what a new user waits for
 SERVICE_SECRET = "coachline/local/service"  # noqa: S105 - its name
@@ -184,7 +183,7 @@ class Stack:
         elif self._gateway and (self._ready or inside):
             own = path.startswith("/_dev/") or start_page.wanted(request)
             serve = handler if own else self._gateway.handle
-        if serve is handler and not _is_local(request):
+        if serve is handler and not is_local(request):
             return _message(421, "The local stack shows its own pages as 127.0.0.1 or localhost only.")
         try:
             return await serve(request) if serve else _message(503, "Service Unavailable")
@@ -209,7 +208,9 @@ class Stack:
             "CLERK_AUTHORIZED_PARTIES": ",".join(self.origins),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "SECRETS_ID": SERVICE_SECRET,
-            **self.calendly.variables(self.url) | self.zoom.variables(self._inside) | self.stripe.variables(self._inside),
+            **self.calendly.variables(self.url)
+            | self.zoom.variables(self._inside)
+            | self.stripe.variables(self._inside),
         }
 
     async def _start_aws(self) -> None:
@@ -292,11 +293,6 @@ async def _step(name: str) -> AsyncIterator[None]:
 
 async def _without_server(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall("Server", None)
-
-
-def _is_local(request: web.Request) -> bool:
-    """A page elsewhere whose name was pointed at this machine (DNS rebinding) must not read keys and sign-ins."""
-    return request.host.rpartition(":")[0] in LOCAL_NAMES or request.host in LOCAL_NAMES
 
 
 def _message(status: int, text: str) -> web.Response:

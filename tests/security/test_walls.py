@@ -13,75 +13,9 @@ from postgrest.exceptions import APIError
 from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 
-from tests.support import calendly
+from tests.support.exposed import HIDDEN_COLUMNS, KEYED_BY_USER, LOGS, PUBLIC_FUNCTIONS, SERVICE_FUNCTIONS, TABLES
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import APPLICATION, at, book, complete_sessions, next_weekday, published_coach
-
-TABLES = {
-    "availability_schedule": "coach",
-    "coach_profile": "coach",
-    "coach_rate": "coach",
-    "member_change": "self",
-    "member_profile": "self",
-    "review": "participants",
-    "role_request": "self",
-    "session": "participants",
-    "session_transition": "participants",
-    "user_account": "self",
-    "user_role": "self",
-}
-KEYED_BY_USER = {"coach_profile", "member_change", "member_profile", "role_request", "user_role"}
-HIDDEN_COLUMNS = {
-    "user_account": {"clerk_id", "clerk_updated_at", "deleted_at"},
-    "member_change": {"database_role", "impersonator", "request_id"},
-    "session": {"blocked", "buffer_before", "buffer_after", "fee_amount", "fee_bps"},
-}
-LOGS = ("audit_log", "role_change")
-PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "list_plans", "list_reviews"}
-SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
-    "advance_sessions",
-    "expire_session_holds",
-    "send_session_reminders",
-    "apply_clerk_user",
-    "apply_member_import",
-    "claim_member_import",
-    "apply_zoom_event",
-    "claim_meeting",
-    "claim_outbox_events",
-    "claim_webhook_event",
-    "delete_clerk_user",
-    "fail_webhook_event",
-    "get_clerk_roles",
-    "list_due_meetings",
-    "list_unreconciled_meetings",
-    "mark_outbox_published",
-    "match_members",
-    "reconcile_meeting",
-    "record_meeting",
-    "record_webhook_event",
-    "refuse_member_import",
-    "roll_up_metrics",
-    "stage_member_import",
-    "stale_next_free",
-    "keep_next_free",
-    "sweep_webhook_events",
-    "claim_lost_commands",
-    "finish_stripe_command",
-    "finish_stripe_event",
-    "get_cursor",
-    "mirror_invoice",
-    "mirror_payment_methods",
-    "mirror_subscription",
-    "notice_expiring_cards",
-    "notice_trial_end",
-    "plans_to_sync",
-    "record_customer",
-    "record_plan_at_stripe",
-    "record_subscription_change",
-    "set_cursor",
-    "stripe_writes",
-    "take_subscription_snapshot",
-}
 
 
 @dataclass(frozen=True)

@@ -103,9 +103,7 @@ def simulated(directory: Path) -> Iterator[Simulated]:
     held: dict[str, Any] = {}
 
     async def serve() -> None:
-        held["simulator"] = simulator = Stripe(
-            directory, clock, keys(), receiver="http://127.0.0.1:9/webhooks"
-        )
+        held["simulator"] = simulator = Stripe(directory, clock, keys(), receiver="http://127.0.0.1:9/webhooks")
         simulator.webhooks.send = lambda *_: None  # type: ignore[method-assign]  # nobody listens in these tests
         runner = web.AppRunner(simulator.app)
         await runner.setup()

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Instant, Money, Output, Query, example
+from coachline.models import Data, Instant, Money, Output, Query, example
 
 LONGEST = timedelta(days=366)
 
@@ -115,6 +115,17 @@ class SubscriptionReport(Output):
     plans: list[PlanFigures]
     trials: TrialFigures
     failed_payments: list[FailedPayments]
+
+
+CSV = "text/csv; charset=utf-8; header=present"
+CONTENT: dict[str, Any] = {
+    "application/json": {"model": Data[SubscriptionReport]},
+    "text/csv": {
+        "schema": {"type": "string"},
+        "example": "from,to,currency,mrr,arr,arpu,new,reactivation,expansion,contraction,churn,paying,churned\r\n",
+    },
+}
+"""What OpenAPI says of the two answers."""
 
 
 def subscription_report(caller: Caller, query: ReportQuery) -> Any:
