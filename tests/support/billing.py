@@ -69,3 +69,21 @@ def current(who: SignedIn, subscription_id: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     data: dict[str, Any] = answer.json()["data"]
     return data
+
+
+def writes(world: Any) -> list[tuple[str, str, SignedIn, dict[str, Any]]]:
+    """The write routes of payments, ready to succeed, for tests/support/hostile.py."""
+    subscribed = {"version": current(world.mentee, world.subscription_id)["version"]}
+    actions = ("pause", "resume", "cancel", "reactivate")
+    return [
+        ("POST", "/api/plans", world.admin, PLAN),
+        ("PATCH", "/api/plans/{id}", world.admin, {**PLAN, "name": "Bloom"}),
+        ("DELETE", "/api/plans/{id}", world.admin, {}),
+        ("DELETE", "/api/payment-methods/{id}", world.mentee, {}),
+        ("POST", "/api/subscriptions", world.newcomer, {"planId": world.plan_id}),
+        ("POST", "/api/subscriptions/{id}/change", world.mentee, {"planId": world.plan_id, **subscribed}),
+        *(("POST", f"/api/subscriptions/{{id}}/{name}", world.mentee, subscribed) for name in actions),
+        ("POST", "/api/payment-methods/setup", world.newcomer, {}),
+        ("POST", "/api/payment-methods/{id}/default", world.mentee, {}),
+        ("POST", "/api/billing/portal", world.mentee, {"returnUrl": "https://app.example.com/billing"}),
+    ]

@@ -42,9 +42,6 @@ HOLIDAYS = {"country": "US", "year": next_weekday(weeks=52).year, "timezone": "U
 _LEAKS = ("Traceback", 'File "', "site-packages", "psycopg", "pydantic", "PGRST", "SQLSTATE", "constraint")
 
 
-ACTIONS = ("pause", "resume", "cancel", "reactivate")
-
-
 @dataclass(frozen=True)
 class World:
     """Who and what there is to attack."""
@@ -178,8 +175,6 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
     """Every write route that reads JSON, by method and path, ready to succeed."""
     roles = world.admin.get("/api/user/role", params={"userId": world.newcomer.user_id}).json()["data"]
     member = world.admin.get(f"/api/members/{world.coach.user_id}").json()["data"]
-    subscription = world.mentee.get(f"/api/subscriptions/{world.subscription_id}").json()["data"]
-    subscribed = {"version": subscription["version"]}
     booking = {
         "coachId": world.coach.user_id,
         "start": world.free_start,
@@ -246,16 +241,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("PATCH", "/api/members/{userId}", world.admin, {"bio": "Twenty years of listings."}),
         ("POST", "/api/members/{userId}/revert", world.admin, {"asOf": world.free_start, "version": member["version"]}),
         ("POST", "/api/members/validate", world.mentee, {"memberType": "Affiliate", "languages": ["English"]}),
-        ("POST", "/api/plans", world.admin, billing.PLAN),
-        ("PATCH", "/api/plans/{id}", world.admin, {**billing.PLAN, "name": "Bloom"}),
-        ("DELETE", "/api/plans/{id}", world.admin, {}),
-        ("DELETE", "/api/payment-methods/{id}", world.mentee, {}),
-        ("POST", "/api/subscriptions", world.newcomer, {"planId": world.plan_id}),
-        ("POST", "/api/subscriptions/{id}/change", world.mentee, {"planId": world.plan_id, **subscribed}),
-        *(("POST", f"/api/subscriptions/{{id}}/{name}", world.mentee, subscribed) for name in ACTIONS),
-        ("POST", "/api/payment-methods/setup", world.newcomer, {}),
-        ("POST", "/api/payment-methods/{id}/default", world.mentee, {}),
-        ("POST", "/api/billing/portal", world.mentee, {"returnUrl": "https://app.example.com/billing"}),
+        *billing.writes(world),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]
     found = {}

@@ -26,12 +26,19 @@ HEAVY = {
 }
 CALLER = {"httpx", "postgrest"}  # the database as its caller sees it
 SERVICE = CALLER | {"realtime", "storage3", "supabase", "supabase_auth"}  # the stock client
+STRIPE = {"requests", "stripe"}  # its SDK, where most requests ask Stripe
 BY_KIND = {"api": CALLER, "webhooks": CALLER, "consumers": SERVICE, "jobs": SERVICE}
 EXCEPTIONS: dict[str, set[str]] = {
     "api_docs": set(),
     "coaching_holidays": CALLER | {"holidays"},
     "fallback": set(),
     "health": set(),  # asks the database on request only
+    "finish_stripe_commands": SERVICE | STRIPE,
+    "payment_methods": CALLER | STRIPE,
+    "reconcile_stripe": SERVICE | STRIPE,
+    "stripe_events": SERVICE | STRIPE,
+    "subscription_changes": CALLER | STRIPE,
+    "subscriptions": CALLER | STRIPE,
     "outbox_relay": SERVICE | {"boto3", "botocore.session"},  # publishes on every run
 }
 

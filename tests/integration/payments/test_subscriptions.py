@@ -9,11 +9,18 @@ import pytest
 from tests.support.billing import client, current, intent_of, pays, plan, subscribe, subscriber
 from tests.support.stack import SignedIn, Stack
 
+PATHS = {
+    "change": "/api/subscriptions/{id}/change",
+    "pause": "/api/subscriptions/{id}/pause",
+    "resume": "/api/subscriptions/{id}/resume",
+    "cancel": "/api/subscriptions/{id}/cancel",
+    "reactivate": "/api/subscriptions/{id}/reactivate",
+}
+
 
 def act(who: SignedIn, subscription: dict[str, Any], action: str, **more: Any) -> Any:
-    """POST /api/subscriptions/{id}/change|pause|resume|cancel|reactivate."""
     body = {"version": subscription["version"], **more}
-    return who.post(f"/api/subscriptions/{subscription['id']}/{action}", body, key=uuid4().hex)
+    return who.post(PATHS[action].format(**subscription), body, key=uuid4().hex)
 
 
 def test_a_plan_is_a_product_and_a_price_at_stripe(stack: Stack) -> None:

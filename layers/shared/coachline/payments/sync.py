@@ -4,7 +4,7 @@ The count of writes is read before the fetch and said with the write, which is r
 object is fetched again: what is written was fetched after everything that was written before.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from coachline.database import Database
@@ -23,7 +23,7 @@ def subscription(database: Database, name: str) -> Row:
     def fetch() -> Row:
         return {"row_": mirror.subscription_row(plain(client().v1.subscriptions.retrieve(name)))}
 
-    return _written(database, name, "mirror_subscription", fetch)
+    return _written(database, name, fetch, lambda found: database.write("mirror_subscription", **found))
 
 
 def invoice(database: Database, name: str) -> Row:
@@ -37,7 +37,7 @@ def invoice(database: Database, name: str) -> Row:
             lines = [plain(line) for line in listed.auto_paging_iter()]
         return {"row_": mirror.invoice_row(found, lines)}
 
-    return _written(database, name, "mirror_invoice", fetch)
+    return _written(database, name, fetch, lambda found: database.write("mirror_invoice", **found))
 
 
 def payment_methods(database: Database, customer: str) -> Row:
@@ -52,15 +52,15 @@ def payment_methods(database: Database, customer: str) -> Row:
         default = (found.get("invoice_settings") or {}).get("default_payment_method")
         return {"customer": customer, "methods": methods, "default_method": default}
 
-    return _written(database, customer, "mirror_payment_methods", fetch)
+    return _written(database, customer, fetch, lambda found: database.write("mirror_payment_methods", **found))
 
 
-def _written(database: Database, name: str, function: str, fetch: Callable[[], Mapping[str, Any]]) -> Row:
+def _written(database: Database, name: str, fetch: Callable[[], Row], write: Callable[[Row], Row]) -> Row:
     for _ in range(TRIES):
         seen = database.read("stripe_writes", ids=[name])[name]
         with asking():
             found = fetch()
-        answer: Row = database.write(function, **found, seen=seen)
+        answer = write({**found, "seen": seen})
         if answer["state"] != "stale":
             return answer
     raise RetryLater(5, f"{name} changes all the time")
