@@ -229,3 +229,22 @@ def test_money_needs_a_key_and_bad_bodies_say_where(stack: Stack) -> None:
     assert bad.status_code == 422
     assert {error["pointer"] for error in bad.json()["errors"]} >= {"#/name", "#/price/amount", "#/interval"}
     assert mentee.post("/api/plans", {"name": "Mine", "price": {"amount": 1, "currency": "USD"}}).status_code == 403
+
+
+def test_a_subscription_at_stripe_is_not_mine_because_its_id_stands_in_my_row(stack: Stack) -> None:
+    bought, thief, api = plan(stack), stack.user(), client(stack)
+    mine = subscribe(thief, bought["id"]).json()["data"]
+    other = api.v1.customers.create({"email": "somebody@example.com"}).id
+    method = api.v1.payment_methods.attach("pm_card_visa", {"customer": other}).id
+    [price] = api.v1.prices.list({"lookup_keys": [f"plan_{bought['id']}_1"]}).data
+    paid = api.v1.subscriptions.create(
+        {"customer": other, "items": [{"price": price.id}], "default_payment_method": method}
+    )
+    assert paid.status == "active"
+    with stack.database() as database:
+        database.execute(
+            "update private.subscription set stripe_subscription_id = %s where id = %s", [paid.id, mine["id"]]
+        )
+    api.v1.subscriptions.update(paid.id, {"cancel_at_period_end": True})
+    stack.drain()
+    assert current(thief, mine["id"])["status"] == "INCOMPLETE"

@@ -37,10 +37,11 @@ begin
   if not private.take_write(row_ ->> 'stripe_subscription_id', seen) then
     return private.answer(200, jsonb_build_object('state', 'stale'));
   end if;
+  -- Ours by what Stripe's object says of itself and by whose customer it is; an id that a caller wrote into his row proves nothing.
   select * into mine from private.subscription s
-  where s.stripe_subscription_id = row_ ->> 'stripe_subscription_id'
-     or (s.id = (row_ ->> 'subscription_id')::uuid and s.stripe_subscription_id is null
-         and s.user_id = private.user_of_customer(row_ ->> 'customer', s.user_id))
+  where s.id::text = row_ ->> 'subscription_id'
+    and coalesce(s.stripe_subscription_id, row_ ->> 'stripe_subscription_id') = row_ ->> 'stripe_subscription_id'
+    and s.user_id = private.user_of_customer(row_ ->> 'customer', s.user_id)
   for update;
   if mine.id is null then
     return private.answer(200, jsonb_build_object('state', 'unknown'));  -- not one of ours
