@@ -18,6 +18,7 @@ grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minu
               version, created_at, updated_at)
   on public.session to authenticated;
 grant select on public.session_transition, public.review to authenticated;
+grant select on public.goal, public.goal_progress, public.goal_event to authenticated;
 
 -- The service role reads what jobs and support need, and writes through functions only.
 grant select on all tables in schema public to service_role;
@@ -87,6 +88,9 @@ grant execute on function
   public.reschedule_session(uuid, timestamptz, integer, uuid, integer, text, integer),
   public.get_session_history(uuid, bigint, integer),
   public.post_review(uuid, integer, text), public.get_review(uuid), public.moderate_review(uuid, uuid, text, text, integer),
+  public.create_goal(jsonb), public.get_goal(uuid), public.list_goals(uuid, text, text, timestamptz, uuid, integer),
+  public.update_goal(uuid, jsonb, integer, text), public.delete_goal(uuid),
+  public.list_goal_progress(uuid, timestamptz, uuid, integer), public.add_goal_progress(uuid, jsonb),
   public.session_metrics(text, date, date, text), public.coach_metrics(uuid, date, date, text)
   to authenticated;
 
@@ -107,7 +111,7 @@ grant execute on function
 
 grant execute on function
   public.expire_session_holds(timestamptz, integer, uuid), public.advance_sessions(timestamptz, integer, uuid),
-  public.send_session_reminders(timestamptz, integer, uuid),
+  public.send_session_reminders(timestamptz, integer, uuid), public.advance_goals(timestamptz, integer, uuid),
   public.redeem_calendly_consent(text), public.connect_calendly(uuid, jsonb, text, text, integer), public.calendly_account(uuid, integer),
   public.take_calendly_token(uuid, integer, integer), public.renew_calendly_token(uuid, integer, text, text, integer),
   public.fail_calendly_refresh(uuid, integer, boolean), public.forget_calendly_token(uuid, integer),

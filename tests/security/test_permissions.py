@@ -49,6 +49,7 @@ def row(world: World, kind: str) -> Owned:
         "coach": (world.coach, world.coach.user_id),
         "member": (world.coach, world.coach.user_id),
         "event_type": (world.coach, world.event_type_id),
+        "goal": (world.mentee, world.goal_id),
         "session": (world.mentee, world.session_id),
         "schedule": (world.coach, world.schedule_id),
         "role request": (world.mentee, world.role_request_id),

@@ -15,7 +15,7 @@ from supabase.lib.client_options import SyncClientOptions
 
 from tests.support.exposed import HIDDEN_COLUMNS, KEYED_BY_USER, LOGS, PUBLIC_FUNCTIONS, SERVICE_FUNCTIONS, TABLES
 from tests.support.stack import ROOT, SignedIn, Stack
-from tests.support.story import APPLICATION, at, book, complete_sessions, next_weekday, published_coach
+from tests.support.story import APPLICATION, GOAL, at, book, complete_sessions, next_weekday, published_coach
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ def story(stack: Stack) -> Story:
     complete_sessions(stack, coach)
     session = mentee.get("/api/sessions").json()["data"][0]
     assert mentee.post(f"/api/sessions/{session['id']}/review", {"rating": 5}).status_code == 201
+    shared = mentee.post("/api/goals", {**GOAL, "shared": True})
+    assert shared.status_code == 201, shared.text
+    assert mentee.post(f"/api/goals/{shared.json()['data']['id']}/progress", {"amount": 1}).status_code == 201
     for member in (mentee, stranger):
         assert member.put("/api/user/member", {"companyName": "Harbor Street", "version": 0}).status_code == 200
         assert member.post("/api/user/role/requests", APPLICATION).status_code == 201
@@ -113,6 +116,7 @@ def test_without_the_gate_everything_is_refused_to_everyone(stack: Stack, story:
 def test_behind_the_gate_a_table_shows_a_caller_his_own_rows_alone(stack: Stack, story: Story, table: str) -> None:
     def ids(who: SignedIn) -> set[str]:
         key = {"user_account": "id", "session": "coach_id", "session_transition": "session_id", "user_role": "user_id"}
+        key |= {"goal": "user_id", "goal_event": "goal_id", "goal_progress": "goal_id"}
         column = key.get(table, "user_id" if table in KEYED_BY_USER else "coach_id")
         rows: list[Any] = client(stack, who.token, gate=True).table(table).select(column).execute().data
         return {str(row[column]) for row in rows}
@@ -142,7 +146,9 @@ def test_nobody_writes_a_table_not_even_the_service(stack: Stack, story: Story, 
         client(stack, gate=True),
         client(stack, gate=True, key="secretKey"),
     ]
-    column = "session_id" if table == "session_transition" else "user_id" if table in KEYED_BY_USER else "id"
+    column = {"session_transition": "session_id", "goal_event": "goal_id"}.get(table) or (
+        "user_id" if table in KEYED_BY_USER else "id"
+    )
     nobody = "00000000-0000-0000-0000-000000000000"
     for caller in callers:
         for call in (

@@ -6,6 +6,9 @@ TABLES = {
     "availability_schedule": "coach",
     "coach_profile": "coach",
     "coach_rate": "coach",
+    "goal": "participants",
+    "goal_event": "participants",
+    "goal_progress": "participants",
     "member_change": "self",
     "member_profile": "self",
     "review": "participants",
@@ -24,6 +27,7 @@ HIDDEN_COLUMNS = {
 LOGS = ("audit_log", "role_change")
 PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "list_plans", "list_reviews"}
 SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
+    "advance_goals",
     "advance_sessions",
     "apply_clerk_user",
     "apply_member_import",

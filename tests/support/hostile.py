@@ -16,6 +16,7 @@ from tests.support import billing
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import (
     APPLICATION,
+    GOAL,
     PROFILE,
     SCHEDULE,
     at,
@@ -62,10 +63,12 @@ class World:
     subscription_id: str
     payment_method_id: str
     invoice_id: str
+    goal_id: str
 
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
         template = template.replace("webhook-events/{id}", f"webhook-events/{self.webhook_event_id}")
+        template = template.replace("/goals/{id}", f"/goals/{self.goal_id}")
         template = template.replace("role/requests/{id}", f"role/requests/{self.role_request_id}")
         template = template.replace("/members/{userId}", f"/members/{self.coach.user_id}")
         template = template.replace("event-types/{id}", f"event-types/{self.event_type_id}")
@@ -149,6 +152,7 @@ def make_world(stack: Stack) -> World:
         subscription_id=subscription["id"],
         payment_method_id=mentee.get("/api/payment-methods").json()["data"][0]["id"],
         invoice_id=mentee.get("/api/invoices").json()["data"][0]["id"],
+        goal_id=mentee.post("/api/goals", GOAL).json()["data"]["id"],
     )
 
 
@@ -198,6 +202,10 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
             world.coach,
             {"scheduleId": world.schedule_id, "schedule": SCHEDULE},
         ),
+        ("POST", "/api/goals", world.mentee, GOAL),
+        ("PATCH", "/api/goals/{id}", world.mentee, {"title": "Nine listings", "targetValue": 9}),
+        ("DELETE", "/api/goals/{id}", world.mentee, {}),
+        ("POST", "/api/goals/{id}/progress", world.mentee, {"amount": 1, "note": "12 Elm Street"}),
         ("POST", "/api/sessions", world.mentee, booking),
         ("POST", "/api/sessions/{id}/cancel", world.mentee, {"reason": "A viewing came up"}),
         ("POST", "/api/calendly/sync", world.coach, {}),

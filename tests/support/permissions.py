@@ -33,6 +33,7 @@ OWNED = {
     "/api/invoices/{id}": "invoice",
     "/api/payment-methods/{id}": "payment method",
     "/api/members/{userId}/history": "member",
+    "/api/goals/{id}": "goal",
     "/api/sessions/{id}": "session",
     "/api/subscriptions/{id}": "subscription",
     "/api/user/role/requests/{id}": "role request",

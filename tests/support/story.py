@@ -36,6 +36,15 @@ SCHEDULE: dict[str, Any] = {
     "maxSessionsPerDay": None,
 }
 
+GOAL: dict[str, Any] = {
+    "type": "LISTINGS",
+    "title": "Ten listings in Hudson Valley",
+    "targetValue": 10,
+    "milestones": [5, 8],
+    "deadline": (datetime.now(UTC).date() + timedelta(days=100)).isoformat(),
+    "timezone": "UTC",
+}
+
 APPLICATION: dict[str, Any] = {
     "role": "COACH",
     "statement": "I want to pass on what took me twenty years to learn.",

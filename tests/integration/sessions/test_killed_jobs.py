@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from postgrest import SyncPostgrestClient
 
-from coachline.database import Database, http_client
 from coachline.scheduling import session_jobs
+from tests.support.mortal import Killed, Mortal
 from tests.support.sessions import insert_session
 from tests.support.stack import Stack
 from tests.support.story import at, next_weekday, published_coach
@@ -16,32 +14,6 @@ from tests.support.story import at, next_weekday, published_coach
 HOUR = timedelta(hours=1)
 SESSIONS, BATCH = 5, 2  # three batches
 Job = Callable[..., dict[str, int]]
-
-
-class Killed(BaseException):
-    """As a killed process: nothing catches it."""
-
-
-class Mortal(Database):
-    """The service's database, whose caller dies before or after its n-th step."""
-
-    def __init__(self, stack: Stack, step: int | None = None, *, after: bool = False) -> None:
-        key = stack.info["secretKey"]
-        url = f"{stack.info['supabaseUrl']}/rest/v1"
-        client = SyncPostgrestClient(url, headers={"apikey": key}, http_client=http_client, retry_enabled=False)
-        super().__init__(client)
-        self._left, self._after = step, after
-
-    def write(self, function: str, **arguments: Any) -> Any:
-        if self._left is None:
-            return super().write(function, **arguments)
-        self._left -= 1
-        if self._left < 0 and not self._after:
-            raise Killed
-        answer = super().write(function, **arguments)
-        if self._left < 0:
-            raise Killed
-        return answer
 
 
 @pytest.mark.parametrize(

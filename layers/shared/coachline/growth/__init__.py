@@ -1,0 +1,1 @@
+"""What people set out to do and what they achieve: goals, achievements."""
