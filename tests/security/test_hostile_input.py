@@ -55,6 +55,7 @@ NOT_JSON = {
 IN_DISGUISE: dict[type, list[Any]] = {
     str: ["\0", "a\0b", "\ud800", "\udfffx", "x" * 3000, 5, True, {}, []],
     int: [1.5, 1.0, -0.0, True, "1", 2**31, 2**63, -(2**63) - 1, 10**30, [], {}],
+    float: [True, "1", 10**30, [], {}],
     bool: [0, 1, "true", "", [], 1.0],
 }
 

@@ -12,7 +12,7 @@ import httpx
 import psycopg
 from psycopg.rows import DictRow
 
-from tests.support import billing
+from tests.support import billing, growth
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import (
     APPLICATION,
@@ -68,11 +68,10 @@ class World:
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
         template = template.replace("webhook-events/{id}", f"webhook-events/{self.webhook_event_id}")
-        template = template.replace("/goals/{id}", f"/goals/{self.goal_id}")
         template = template.replace("role/requests/{id}", f"role/requests/{self.role_request_id}")
         template = template.replace("/members/{userId}", f"/members/{self.coach.user_id}")
         template = template.replace("event-types/{id}", f"event-types/{self.event_type_id}")
-        for noun in ("plan", "subscription", "payment_method", "invoice"):
+        for noun in ("goal", "plan", "subscription", "payment_method", "invoice"):
             folder = noun.replace("_", "-") + "s/"
             template = template.replace(folder + "{id}", folder + getattr(self, f"{noun}_id"))
         known = {"{coachId}": self.coach.user_id, "{scheduleId}": self.schedule_id, "{reviewId}": self.review_id}
@@ -202,10 +201,6 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
             world.coach,
             {"scheduleId": world.schedule_id, "schedule": SCHEDULE},
         ),
-        ("POST", "/api/goals", world.mentee, GOAL),
-        ("PATCH", "/api/goals/{id}", world.mentee, {"title": "Nine listings", "targetValue": 9}),
-        ("DELETE", "/api/goals/{id}", world.mentee, {}),
-        ("POST", "/api/goals/{id}/progress", world.mentee, {"amount": 1, "note": "12 Elm Street"}),
         ("POST", "/api/sessions", world.mentee, booking),
         ("POST", "/api/sessions/{id}/cancel", world.mentee, {"reason": "A viewing came up"}),
         ("POST", "/api/calendly/sync", world.coach, {}),
@@ -233,12 +228,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("POST", "/api/sessions/{id}/meeting", world.coach, {}),
         ("PATCH", "/api/sessions/{id}/meeting", world.coach, {"topic": "Your first listing", "waitingRoom": True}),
         ("PATCH", "/api/user", world.mentee, {"firstName": "Mia", "timezone": "Europe/London", "locale": "en-GB"}),
-        (
-            "PUT",
-            "/api/user/member",
-            world.mentee,
-            {"companyName": "Harbor", "designations": ["CRS"], "version": 0},
-        ),
+        ("PUT", "/api/user/member", world.mentee, {"companyName": "Harbor", "designations": ["CRS"], "version": 0}),
         ("POST", "/api/user/role/requests", world.coach, {"role": "MENTEE", "statement": "To book my own coach."}),
         ("POST", "/api/user/role/requests/{id}/approve", world.admin, {"reason": "References checked", "version": 1}),
         ("POST", "/api/user/role/requests/{id}/reject", world.admin, {"reason": "No licence", "version": 1}),
@@ -250,6 +240,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("POST", "/api/members/{userId}/revert", world.admin, {"asOf": world.free_start, "version": member["version"]}),
         ("POST", "/api/members/validate", world.mentee, {"memberType": "Affiliate", "languages": ["English"]}),
         *billing.writes(world),
+        *growth.writes(world),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]
     found = {}
