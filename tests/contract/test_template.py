@@ -141,8 +141,23 @@ def test_alarms_reach_somebody() -> None:
         assert alarm["TreatMissingData"] == "notBreaching", name
 
 
+def test_an_alarm_counts_at_most_ten_metrics() -> None:
+    """CloudWatch refuses more: alarms based on metric math, a hard limit."""
+    for name, alarm in resources("AWS::CloudWatch::Alarm").items():
+        assert len([each for each in alarm.get("Metrics", []) if "MetricStat" in each]) <= 10, name
+
+
+def test_alarms_on_our_own_metrics_name_the_dimension_that_powertools_adds() -> None:
+    service = template()["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    ours = {n: a for n, a in resources("AWS::CloudWatch::Alarm").items() if a.get("Namespace") == "Coachline"}
+    assert {"JobRowsFailedAlarm", "CalendlyRefreshAlarm"} <= ours.keys()
+    for name, alarm in ours.items():
+        assert {"Name": "service", "Value": service} in alarm["Dimensions"], name
+
+
 def test_every_job_is_watched() -> None:
-    watched = json.dumps(resources("AWS::CloudWatch::Alarm")["JobErrorsAlarm"])
+    alarms = resources("AWS::CloudWatch::Alarm")
+    watched = json.dumps([alarms["JobErrorsAlarm"], alarms["ProviderJobErrorsAlarm"]])
     jobs = [name for name, function in functions().items() if group(function) == "jobs"]
     assert [name for name in jobs if f'{{"Ref": "{name}"}}' not in watched] == []
 

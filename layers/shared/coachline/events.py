@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
 from coachline import clock
 from coachline.logs import logger
 
@@ -75,13 +77,17 @@ def bus_consumer(handler: Callable[[DomainEvent], None]) -> LambdaHandler:
 def scheduled_job(handler: Callable[[datetime], Mapping[str, Any] | None]) -> LambdaHandler:
     """A job that calls `handler` with the instant of the schedule's event, and logs and returns the counts it answers.
 
-    A job that is run by hand, with an event that has no time, is told the current one.
+    What it counts as `failed` is a metric that an alarm watches. A job that is run by hand, with an event that has no
+    time, is told the current one.
     """
 
     def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         started = time.perf_counter()
         counts = dict(handler(_scheduled_at(event)) or {})
         logger.info("job.finished", ms=_since(started), **counts)
+        if failed := counts.get("failed"):
+            with single_metric(name="JobRowsFailed", unit=MetricUnit.Count, value=failed):
+                pass
         return counts
 
     return lambda_handler

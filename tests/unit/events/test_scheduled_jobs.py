@@ -1,5 +1,6 @@
 """Jobs: the instant they are told, and the counts they leave."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +47,20 @@ def test_the_counts_of_a_job_are_returned_and_logged(logged: Logged) -> None:
     assert counts == {"published": 3, "failed": 0}
     (entry,) = logged()
     assert (entry["message"], entry["published"], entry["failed"]) == ("job.finished", 3, 0)
+
+
+@pytest.mark.parametrize(("failed", "told"), [(2, [2.0]), (0, None)])
+def test_rows_that_failed_are_a_metric(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failed: int, told: list[float] | None
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Coachline")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "coachline")
+
+    scheduled_job(lambda _: {"done": 3, "failed": failed})(TICK, None)
+
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [each["JobRowsFailed"] for each in metrics] == ([told] if told else [])
+    assert all(each["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]] for each in metrics)
 
 
 def test_a_job_that_fails_fails_the_invocation() -> None:

@@ -74,12 +74,36 @@ begin
   return private.answer(200, '{}');
 end $$;
 
--- What a job that closes sessions may ask: null while nothing is known of the meeting.
+-- Who books at Calendly is told where by Calendly: an empty meeting of ours says nothing.
+create or replace function private.met_elsewhere(session uuid) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (select 1 from private.calendly_booking b where b.session_id = session);
+$$;
+
+-- Whether a session ought to wait for Zoom's report before it is closed: two hours at most, so that no outage of Zoom's keeps one open.
+create or replace function private.awaits_attendance(s public.session, at timestamptz) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select at < s.ends_at + interval '2 hours' and exists (
+    select 1 from private.meeting m
+    where m.session_id = s.id and m.zoom_id is not null and m.deleted_at is null and m.reconciled_at is null)
+    and not private.met_elsewhere(s.id);
+$$;
+
+-- Who came, for the job that closes sessions: `coach` and `mentee`, or null when it is not known. Only once the report was read, since an
+-- event of somebody's coming may have been lost. Who had left before the start (coaches try the room) did not come. A meeting that took
+-- place had somebody in it: when neither events nor the report say whom, that is not known either.
 create or replace function private.meeting_attendance(session uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
-  select case when m.reconciled_at is not null or exists (select 1 from private.meeting_instance i where i.session_id = session)
-    then jsonb_build_object(
-      'coach', exists (select 1 from private.meeting_presence p where p.session_id = session and p.is_host),
-      'mentee', exists (select 1 from private.meeting_presence p where p.session_id = session and not p.is_host)) end
-  from private.meeting m where m.session_id = session and m.zoom_id is not null;
+  with known as (
+    select s.id, s.starts_at, s.ends_at from private.meeting m join public.session s on s.id = m.session_id
+    where m.session_id = session and m.zoom_id is not null and m.reconciled_at is not null and not private.met_elsewhere(session)),
+  came as (
+    select p.is_host from known k join private.meeting_presence p on p.session_id = k.id
+    left join private.meeting_instance i on i.zoom_uuid = p.zoom_uuid
+    where coalesce(p.left_at, i.ended_at, 'infinity') > k.starts_at and coalesce(p.joined_at, i.started_at, '-infinity') < k.ends_at)
+  select jsonb_build_object('coach', exists (select 1 from came where is_host), 'mentee', exists (select 1 from came where not is_host))
+  from known k
+  where exists (select 1 from came) or not exists (
+    select 1 from private.meeting_instance i
+    where i.session_id = k.id and coalesce(i.ended_at, 'infinity') > k.starts_at and coalesce(i.started_at, '-infinity') < k.ends_at);
 $$;

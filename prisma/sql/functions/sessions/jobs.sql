@@ -45,7 +45,8 @@ begin
     where s.status = 'PENDING_PAYMENT' and s.hold_expires_at <= now_at and (after_id is null or s.id > after_id) order by s.id limit batch), batch, now_at);
 end $$;
 
--- Begins a session whose time has come; ends one whose time is over, and so is the half hour in which its people may say that somebody was absent.
+-- Begins a session whose time has come; ends one whose time is over, and so are the half hour in which its people may say that somebody was
+-- absent and the wait for Zoom's report.
 create or replace function private.advance_session(session_id uuid, at timestamptz) returns text
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -64,6 +65,9 @@ begin
       perform private.move_session(s.id, 'IN_PROGRESS', 'SYSTEM', null, null, at => advance_session.at);
       return 'started';
     when 'AFTER' then
+      if private.awaits_attendance(s, at) then
+        return null;
+      end if;
       outcome := private.session_outcome(s);
       perform private.move_session(s.id, outcome.to_status, 'SYSTEM', null, outcome.reason, no_show_by => outcome.no_show_by, at => advance_session.at);
       return lower(outcome.to_status::text);
@@ -78,7 +82,7 @@ begin
   return private.each_session('advance_session', array(
     select s.id from public.session s
     where ((s.status = 'SCHEDULED' and s.starts_at <= now_at and s.ends_at > now_at)
-        or (s.status in ('SCHEDULED', 'IN_PROGRESS') and s.ends_at <= now_at - interval '30 minutes'))
+        or (s.status in ('SCHEDULED', 'IN_PROGRESS') and s.ends_at <= now_at - interval '30 minutes' and not private.awaits_attendance(s, now_at)))
       and (after_id is null or s.id > after_id) order by s.id limit batch), batch, now_at);
 end $$;
 

@@ -68,10 +68,19 @@ language sql stable set search_path = '' as $$
   select case when actor = 'MENTEE' and before <> 'PENDING_PAYMENT' and at > starts_at - interval '24 hours' then 0 else 100 end;
 $$;
 
--- How a session that is over has ended when nobody has said. Attendance, once it is known, is to be asked here and nowhere else.
+-- How a session that is over has ended when nobody has said: by who was in its meeting, where that is known (docs/adr/050). No mentee gets into
+-- a meeting that its coach has not opened, so an empty one is the coach's absence.
 create or replace function private.session_outcome(s public.session, out to_status public.session_status, out no_show_by public.session_actor, out reason text)
 language plpgsql stable set search_path = '' as $$
+declare
+  came jsonb := private.meeting_attendance(s.id);
 begin
-  to_status := 'COMPLETED';
-  reason := 'Its time was over and nobody had reported an absence.';
+  no_show_by := case when not (came -> 'coach')::boolean then 'COACH' when not (came -> 'mentee')::boolean then 'MENTEE' end;
+  to_status := case when no_show_by is null then 'COMPLETED' else 'NO_SHOW' end;
+  reason := case
+    when came is null then 'Its time was over and nobody had reported an absence.'
+    when no_show_by is null then 'Its time was over, and Zoom reports that both had come.'
+    when no_show_by = 'MENTEE' then 'Zoom reports that the mentee did not come.'
+    when (came -> 'mentee')::boolean then 'Zoom reports that the coach did not come.'
+    else 'Zoom reports that nobody came, and only the coach can open the meeting.' end;
 end $$;
