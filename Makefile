@@ -67,6 +67,10 @@ test-calendly-seeds: install  ## Storms of Calendly's deliveries: CALENDLY_SEEDS
 test-template: .venv/.stamp build  ## template.yaml against the code, and what it becomes
 	@$(RUN) -m pytest -q --noconftest tests/contract/test_template*.py
 
+.PHONY: mails
+mails: .venv/.stamp  ## Write the e-mail of every type into .mails, to be looked at
+	@$(RUN) scripts/mails.py .mails && echo .mails/index.html
+
 bench-slots: .venv/.stamp  ## Time the slot engine: 60 days, 15-minute steps, 200 busy intervals
 	@$(RUN) -m tests.bench.bench_slots
 

@@ -16,6 +16,8 @@ from devstack.template import Queue, Template
 
 START_SECONDS = 30
 RECORDER = "devstack-recorded-events"
+MAIL_DOMAIN = "coachline.example"  # what SES may send from
+MAIL_VARIABLES = {"MAIL_FROM": f"Coachline <notices@{MAIL_DOMAIN}>"}
 _SERVICES = {"sqs": ("AmazonSQS", "1.0"), "events": ("AWSEvents", "1.1"), "secretsmanager": ("secretsmanager", "1.1")}
 _DEPTHS = {
     "visible": "ApproximateNumberOfMessages",
@@ -89,6 +91,7 @@ class Aws:
             await self.call("sqs", "CreateQueue", QueueName=queue.name, Attributes=queue.attributes)
         for bucket in template.buckets:
             await self._make_bucket(bucket)
+        await self._verify_domain(MAIL_DOMAIN)
         for bus in template.buses:
             await self.call("events", "CreateEventBus", Name=bus)
             arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{RECORDER}"
@@ -104,6 +107,14 @@ class Aws:
         async with self._session.put(f"{self.endpoint}/{name}", headers=headers) as response:
             if response.status != 200:
                 raise AwsError(f"CreateBucket: {(await response.text())[:500]}")
+
+    async def _verify_domain(self, name: str) -> None:
+        """SES speaks REST."""
+        headers = {"Authorization": _authorization("ses")}
+        address = f"{self.endpoint}/v2/email/identities"
+        async with self._session.post(address, json={"EmailIdentity": name}, headers=headers) as response:
+            if response.status != 200:
+                raise AwsError(f"CreateEmailIdentity: {(await response.text())[:500]}")
 
     async def _rule(self, bus: str, name: str, pattern: dict[str, Any], targets: list[dict[str, Any]]) -> None:
         await self.call("events", "PutRule", EventBusName=bus, Name=name, EventPattern=json.dumps(pattern))

@@ -19,7 +19,7 @@ import watchfiles
 from aiohttp import web
 
 from devstack import database, demo_data, start_page
-from devstack.aws import Aws
+from devstack.aws import MAIL_VARIABLES, Aws
 from devstack.clock import Clock
 from devstack.config import Config, Keys, StackError
 from devstack.dev_routes import DevRoutes
@@ -110,9 +110,8 @@ class Stack:
         self.zoom = Zoom(config.directory, self.clock, self.keys, receiver=f"{self._inside}/webhooks/zoom")
         await self._listen()
         self.aws = Aws(self._processes)
-        stage, variables = {"Stage": "local"}, self._variables()
-        template = config.root / "template.yaml"
-        self.template = load(template, endpoint=self.aws.endpoint, parameters=stage, variables=variables)
+        template, given = config.root / "template.yaml", self._variables()
+        self.template = load(template, endpoint=self.aws.endpoint, parameters={"Stage": "local"}, variables=given)
         environment = {"AWS_ENDPOINT_URL": self.aws.endpoint}
         self.workers = Workers(self.template.functions, self._processes, config, self.clock, say, environment)
         self.postgres = Postgres(config, self._processes)
@@ -208,7 +207,8 @@ class Stack:
             "CLERK_AUTHORIZED_PARTIES": ",".join(self.origins),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "SECRETS_ID": SERVICE_SECRET,
-            **self.calendly.variables(self.url)
+            **MAIL_VARIABLES
+            | self.calendly.variables(self.url)
             | self.zoom.variables(self._inside)
             | self.stripe.variables(self._inside),
         }

@@ -19,6 +19,7 @@ grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minu
   on public.session to authenticated;
 grant select on public.session_transition, public.review to authenticated;
 grant select on public.goal, public.goal_progress, public.goal_event to authenticated;
+grant select on public.notification, public.notification_preference to authenticated;
 
 -- The service role reads what jobs and support need, and writes through functions only.
 grant select on all tables in schema public to service_role;
@@ -30,7 +31,8 @@ grant execute on function private.guard(), private.caller_id(), private.caller_i
 grant execute on function
   public.list_coaches(jsonb, text, text, uuid, integer), public.get_coach(uuid),
   public.list_reviews(uuid, timestamptz, uuid, integer),
-  public.list_plans(timestamptz, uuid, integer)
+  public.list_plans(timestamptz, uuid, integer),
+  public.get_unsubscription(text), public.unsubscribe(text)
   to anon, authenticated;
 
 grant execute on function
@@ -91,6 +93,8 @@ grant execute on function
   public.create_goal(jsonb), public.get_goal(uuid), public.list_goals(uuid, text, text, timestamptz, uuid, integer),
   public.update_goal(uuid, jsonb, integer, text), public.delete_goal(uuid),
   public.list_goal_progress(uuid, timestamptz, uuid, integer), public.add_goal_progress(uuid, jsonb),
+  public.list_notifications(boolean, timestamptz, uuid, integer), public.read_notification(uuid), public.read_all_notifications(),
+  public.get_notification_preferences(), public.save_notification_preferences(jsonb, integer),
   public.session_metrics(text, date, date, text), public.coach_metrics(uuid, date, date, text)
   to authenticated;
 
@@ -125,6 +129,7 @@ grant execute on function
   public.fail_webhook_event(uuid, text, boolean), public.sweep_webhook_events(integer, integer),
   public.apply_clerk_user(uuid, text, text, boolean, text, text, timestamptz), public.delete_clerk_user(uuid, text),
   public.get_clerk_roles(uuid),
+  public.deliver_notifications(uuid, jsonb, jsonb, integer), public.finish_email(uuid, text, text, text),
   public.match_members(jsonb), public.claim_member_import(uuid),
   public.stage_member_import(uuid, integer, integer, jsonb, text[], boolean), public.apply_member_import(uuid, integer),
   public.refuse_member_import(uuid, jsonb),

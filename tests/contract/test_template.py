@@ -39,6 +39,8 @@ PUBLIC = {
     ("GET", "/api/calendly/callback"),  # by its state
     ("POST", "/webhooks/calendly"),
     ("GET", "/api/plans"),
+    ("GET", "/api/notifications/unsubscribe"),
+    ("POST", "/api/notifications/unsubscribe"),
     ("POST", "/webhooks/clerk"),
     ("POST", "/webhooks/stripe"),
     ("POST", "/webhooks/zoom"),

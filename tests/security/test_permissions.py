@@ -52,6 +52,7 @@ def row(world: World, kind: str) -> Owned:
         "goal": (world.mentee, world.goal_id),
         "session": (world.mentee, world.session_id),
         "schedule": (world.coach, world.schedule_id),
+        "notification": (world.mentee, world.notification_id),
         "role request": (world.mentee, world.role_request_id),
         "subscription": (world.mentee, world.subscription_id),
         "payment method": (world.mentee, world.payment_method_id),

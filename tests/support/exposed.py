@@ -11,6 +11,8 @@ TABLES = {
     "goal_progress": "participants",
     "member_change": "self",
     "member_profile": "self",
+    "notification": "self",
+    "notification_preference": "self",
     "review": "participants",
     "role_request": "self",
     "session": "participants",
@@ -18,14 +20,14 @@ TABLES = {
     "user_account": "self",
     "user_role": "self",
 }
-KEYED_BY_USER = {"coach_profile", "member_change", "member_profile", "role_request", "user_role"}
+KEYED_BY_USER = {"coach_profile"} | {table for table, who in TABLES.items() if who == "self"} - {"user_account"}
 HIDDEN_COLUMNS = {
     "user_account": {"clerk_id", "clerk_updated_at", "deleted_at"},
     "member_change": {"database_role", "impersonator", "request_id"},
     "session": {"blocked", "buffer_before", "buffer_after", "fee_amount", "fee_bps"},
 }
 LOGS = ("audit_log", "role_change")
-PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "list_plans", "list_reviews"}
+PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "get_unsubscription", "list_plans", "list_reviews", "unsubscribe"}
 SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "advance_goals",
     "advance_sessions",
@@ -38,8 +40,10 @@ SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "claim_outbox_events",
     "claim_webhook_event",
     "delete_clerk_user",
+    "deliver_notifications",
     "expire_session_holds",
     "fail_webhook_event",
+    "finish_email",
     "finish_stripe_command",
     "finish_stripe_event",
     "get_clerk_roles",

@@ -12,7 +12,7 @@ import httpx
 import psycopg
 from psycopg.rows import DictRow
 
-from tests.support import billing, growth
+from tests.support import billing, growth, notifications
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import (
     APPLICATION,
@@ -64,6 +64,7 @@ class World:
     payment_method_id: str
     invoice_id: str
     goal_id: str
+    notification_id: str
 
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
@@ -71,7 +72,7 @@ class World:
         template = template.replace("role/requests/{id}", f"role/requests/{self.role_request_id}")
         template = template.replace("/members/{userId}", f"/members/{self.coach.user_id}")
         template = template.replace("event-types/{id}", f"event-types/{self.event_type_id}")
-        for noun in ("goal", "plan", "subscription", "payment_method", "invoice"):
+        for noun in ("goal", "plan", "subscription", "payment_method", "invoice", "notification"):
             folder = noun.replace("_", "-") + "s/"
             template = template.replace(folder + "{id}", folder + getattr(self, f"{noun}_id"))
         known = {"{coachId}": self.coach.user_id, "{scheduleId}": self.schedule_id, "{reviewId}": self.review_id}
@@ -93,9 +94,9 @@ class Write:
     body: dict[str, Any]
 
     def send(self, content: Any, media_type: str | None = "application/json", **headers: str) -> httpx.Response:
-        given = {"Idempotency-Key": uuid4().hex, **headers}
-        if media_type is not None:
-            given["Content-Type"] = media_type
+        given = {"Idempotency-Key": uuid4().hex, **headers} | (
+            {} if media_type is None else {"Content-Type": media_type}
+        )
         return self.who.http.request(self.method, self.path, content=content, headers=given)
 
     def send_json(self, document: Any) -> httpx.Response:
@@ -122,7 +123,6 @@ def make_world(stack: Stack) -> World:
     assert session.status_code == 201, session.text
     assert coach.post(f"/api/sessions/{session.json()['data']['id']}/meeting").status_code == 202
     assert coach.put("/api/user/member", {"companyName": "Harbor", "version": 0}).status_code == 200
-    schedule = coach.get("/api/coaching/availability").json()["data"][0]
     with stack.database() as database:
         event = database.execute(
             """insert into private.webhook_event (provider, external_id, type, payload, handled_at)
@@ -133,13 +133,12 @@ def make_world(stack: Stack) -> World:
     asked = mentee.post("/api/user/role/requests", APPLICATION)
     assert asked.status_code == 201, asked.text
     bought = billing.plan(stack)["id"]
-    subscription = billing.subscription_of(stack, mentee, bought)
     return World(
         coach=coach,
         newcomer=stack.user("COACH"),
         mentee=mentee,
         admin=stack.user("ADMIN"),
-        schedule_id=schedule["id"],
+        schedule_id=coach.get("/api/coaching/availability").json()["data"][0]["id"],
         session_id=session.json()["data"]["id"],
         role_request_id=asked.json()["data"]["id"],
         free_start=iso(at(day, "14:00")),
@@ -148,10 +147,11 @@ def make_world(stack: Stack) -> World:
         webhook_event_id=str(event["id"]),
         event_type_id=event_type,
         plan_id=bought,
-        subscription_id=subscription["id"],
+        subscription_id=billing.subscription_of(stack, mentee, bought)["id"],
         payment_method_id=mentee.get("/api/payment-methods").json()["data"][0]["id"],
         invoice_id=mentee.get("/api/invoices").json()["data"][0]["id"],
         goal_id=mentee.post("/api/goals", GOAL).json()["data"]["id"],
+        notification_id=notifications.told(stack, mentee),
     )
 
 

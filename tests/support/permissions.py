@@ -34,6 +34,7 @@ OWNED = {
     "/api/payment-methods/{id}": "payment method",
     "/api/members/{userId}/history": "member",
     "/api/goals/{id}": "goal",
+    "/api/notifications/{id}": "notification",
     "/api/sessions/{id}": "session",
     "/api/subscriptions/{id}": "subscription",
     "/api/user/role/requests/{id}": "role request",

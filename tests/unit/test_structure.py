@@ -28,7 +28,7 @@ FLOORS = (
     {"database"},
     {"service"},
 )
-CONTEXTS = {"growth", "identity", "integrations", "members", "operations", "payments", "scheduling"}
+CONTEXTS = {"growth", "identity", "integrations", "members", "notifications", "operations", "payments", "scheduling"}
 UPWARD = {
     ("openapi", "api"): "describes the marks of routes; api loads it on demand, when a document is made",
 }

@@ -56,6 +56,15 @@ class StripeSettings:
 
 
 @dataclass(frozen=True)
+class MailSettings:
+    """Who e-mails are from, and where their links lead: the web front end, and this API for unsubscribing."""
+
+    mail_from: str
+    web_url: str
+    public_url: str
+
+
+@dataclass(frozen=True)
 class ZoomSettings:
     """Where Zoom is, and the name of the secret with its credentials: only what talks to Zoom has it."""
 
@@ -120,6 +129,13 @@ def file_settings() -> FileSettings:
 def stripe_settings() -> StripeSettings:
     """The settings of what asks Stripe; KeyError where nothing does."""
     return StripeSettings(os.environ["STRIPE_SECRETS_ID"], os.environ["STRIPE_API_URL"])
+
+
+@cache
+def mail_settings() -> MailSettings:
+    """The settings of what sends e-mails; KeyError where nothing does."""
+    env = os.environ
+    return MailSettings(env["MAIL_FROM"], env["WEB_URL"].rstrip("/"), env["PUBLIC_URL"].rstrip("/"))
 
 
 @cache

@@ -34,6 +34,8 @@ select r.role::public.role_name, p.permission from (values
   ('goal:manage', '{MENTEE,COACH,ADMIN}'),
   ('session:read', '{MENTEE,COACH,ADMIN}'),
   ('session:book', '{MENTEE}'),
+  ('notification:read', '{MENTEE,COACH,ADMIN}'),
+  ('notification:update', '{MENTEE,COACH,ADMIN}'),
   ('meeting:read', '{MENTEE,COACH,ADMIN}'),
   ('meeting:manage', '{COACH,ADMIN}'),
   ('meeting:join', '{MENTEE,COACH}'),

@@ -5,3 +5,4 @@ insert into private.setting (key, value) values
   ('rate_limit.session_book', '{"limit": 240, "seconds": 60}'),
   ('maintenance', '{"enabled": false}')
 on conflict (key) do nothing;
+

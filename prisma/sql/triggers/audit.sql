@@ -3,7 +3,7 @@ declare
   target text;
 begin
   foreach target in array array['public.user_account', 'public.user_role', 'public.role_request', 'public.coach_profile', 'public.coach_rate',
-                                'public.availability_schedule', 'public.session', 'public.review', 'private.calendly_connection',
+                                'public.availability_schedule', 'public.session', 'public.review', 'public.notification_preference', 'private.calendly_connection',
                                 'private.calendly_event_type', 'private.setting',
                                 'private.plan', 'private.plan_price'] loop
     execute format('drop trigger if exists audit on %s', target);

@@ -64,6 +64,7 @@ begin
     where u.id = gone.id;
     perform private.erase_member(gone.id);
     perform private.erase_goals(gone.id);
+    perform private.erase_notifications(gone.id);
     perform private.emit('UserDeleted', jsonb_build_object('userId', gone.id));
   end if;
   perform private.finish_webhook_event(event_id);

@@ -51,7 +51,8 @@ begin
   if before <> after then
     update public.user_account u set updated_at = private.now() where u.id = target;
     perform private.emit('UserRolesChanged', jsonb_build_object(
-      'userId', target, 'actorId', private.caller_id(), 'before', before, 'after', after, 'reason', reason));
+      'userId', target, 'actorId', private.caller_id(), 'before', before, 'after', after, 'reason', reason,
+      'roleRequestId', role_request));
   end if;
   select * into subject from public.user_account u where u.id = target;
   return subject;

@@ -1,0 +1,1 @@
+"""What people are told of what happened: in the app, by e-mail, as far as they want it."""

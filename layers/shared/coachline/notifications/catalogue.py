@@ -1,0 +1,67 @@
+"""What people are told: one row for each type of notification. A new one is a row here and a text in `texts`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CHANNELS = ("in_app", "email")
+BOTH = ("coachId", "menteeId")
+
+
+@dataclass(frozen=True)
+class NotificationType:
+    """Which event is told to whom, and how unless they choose otherwise.
+
+    `audience`: members of the event's payload that name a person, or `role:ADMIN` for all who have that role.
+    `required`: its default channels cannot be switched off. `invite`: the e-mail carries the session for the calendar.
+    `unless`: a member of the payload whose presence says that another type tells the same.
+    """
+
+    type: str
+    event: str
+    title: str
+    audience: tuple[str, ...]
+    in_app: bool = True
+    email: bool = True
+    required: bool = False
+    invite: bool = False
+    unless: str = ""
+
+
+TYPES = (
+    NotificationType("session_scheduled", "SessionScheduled", "Sessions booked", BOTH, invite=True),
+    NotificationType("session_rescheduled", "SessionRescheduled", "Sessions moved", BOTH, invite=True),
+    NotificationType("session_cancelled", "SessionCancelled", "Sessions cancelled", BOTH, invite=True),
+    NotificationType("session_expired", "SessionExpired", "Bookings that ran out", ("menteeId",), email=False),
+    NotificationType("session_reminder", "SessionReminderDue", "Reminders of sessions", BOTH),
+    NotificationType("session_completed", "SessionCompleted", "Sessions held", ("menteeId",)),
+    NotificationType("session_no_show", "SessionNoShow", "Sessions missed", BOTH),
+    NotificationType("meeting_ready", "MeetingReady", "Meeting links", BOTH, email=False),
+    NotificationType("meeting_failed", "MeetingFailed", "Meetings that could not be set up", ("coachId",)),
+    NotificationType("review_posted", "ReviewPosted", "Reviews of you", ("coachId",)),
+    NotificationType("calendly_clash", "CalendlyBookingClashed", "Calendly bookings that clash", ("coachId",)),
+    NotificationType("calendly_reconnect", "CalendlyReconnectRequired", "Calendly connection", ("coachId",)),
+    NotificationType("trial_ending", "TrialEnding", "End of a trial", ("userId",)),
+    NotificationType("payment_failed", "PaymentFailed", "Payments that failed", ("userId",), required=True),
+    NotificationType("card_expiring", "CardExpiring", "Cards that expire", ("userId",)),
+    NotificationType("subscription_changed", "SubscriptionStatusChanged", "Changes of your subscription", ("userId",)),
+    NotificationType("role_requested", "RoleRequested", "Applications for roles", ("role:ADMIN",), email=False),
+    NotificationType("role_request_approved", "RoleRequestApproved", "Your application, approved", ("userId",)),
+    NotificationType("role_request_rejected", "RoleRequestRejected", "Your application, rejected", ("userId",)),
+    NotificationType(
+        "roles_changed", "UserRolesChanged", "Changes of your roles", ("userId",), required=True, unless="roleRequestId"
+    ),
+    NotificationType("account_reactivated", "UserReactivated", "Your account", ("userId",), required=True),
+    NotificationType("member_import_finished", "MemberImportFinished", "Imports of members", ("createdBy",)),
+)
+BY_NAME = {each.type: each for each in TYPES}
+
+
+def plans(event: str, payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Whom an event is told to, one plan for each type and audience, as `deliver_notifications` takes them."""
+    return [
+        {"type": t.type, "audience": audience, "in_app": t.in_app, "email": t.email, "required": t.required}
+        for t in TYPES
+        if t.event == event and not (t.unless and payload.get(t.unless))
+        for audience in t.audience
+    ]

@@ -1,0 +1,181 @@
+"""The words of every type: one source for the app, for e-mails in text and for e-mails in HTML.
+
+In braces stand names of `values.values_of`. A fact whose value is empty is left out. `action`: the label of the
+link and where it leads on the web front end.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Text:
+    """A subject, a first paragraph that says all in one, further ones, facts, and where to go on."""
+
+    subject: str
+    lead: str
+    more: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    action: tuple[str, str] | None = None
+
+
+SESSION = ("Open the session", "/sessions/{sessionId}")
+WHEN = ("When", "{when}")
+WITH = ("With", "{other}")
+BILLING = ("Open billing", "/billing")
+
+TEXTS = {
+    "session_scheduled": Text(
+        "Booked: {other}, {shortWhen}",
+        "Your session with {other} is booked.",
+        ("The invitation for your calendar is attached.",),
+        (WHEN, WITH, ("Price", "{price}")),
+        SESSION,
+    ),
+    "session_rescheduled": Text(
+        "Moved: {other}, now {shortWhen}",
+        "Your session with {other} has a new time.",
+        ("The attached invitation moves it in your calendar.",),
+        (("Now", "{when}"), ("Before", "{previousWhen}"), WITH),
+        SESSION,
+    ),
+    "session_cancelled": Text(
+        "Cancelled: {other}, {shortWhen}",
+        "Your session with {other} was cancelled by {actor}.",
+        ("The attached message takes it out of your calendar.",),
+        (WHEN, WITH, ("Refund", "{refund}")),
+        SESSION,
+    ),
+    "session_expired": Text(
+        "Not booked: {other}, {shortWhen}",
+        "The slot with {other} was held for you until it was paid, and the time for that ran out.",
+        ("The slot is free again. If you still want it, book it once more.",),
+        (WHEN, WITH),
+        ("Book again", "/coaches/{coachId}"),
+    ),
+    "session_reminder": Text(
+        "Reminder: {other}, {shortWhen}",
+        "Your session with {other} begins in {ahead}.",
+        (),
+        (WHEN, WITH),
+        SESSION,
+    ),
+    "session_completed": Text(
+        "How was your session with {other}?",
+        "Your session with {other} is complete.",
+        ("A review takes a minute and helps the next agent choose.",),
+        (WHEN,),
+        ("Write a review", "/sessions/{sessionId}/review"),
+    ),
+    "session_no_show": Text(
+        "Missed: {other}, {shortWhen}",
+        "The session with {other} was closed because {absent} did not come.",
+        ("If that is wrong, write to us.",),
+        (WHEN, WITH, ("Refund", "{refund}")),
+        SESSION,
+    ),
+    "meeting_ready": Text(
+        "Ready to meet: {other}, {shortWhen}",
+        "The meeting for your session with {other} is set up.",
+        ("The link opens from the session's page shortly before it begins.",),
+        (WHEN, WITH),
+        SESSION,
+    ),
+    "meeting_failed": Text(
+        "No meeting yet: {other}, {shortWhen}",
+        "Zoom refused to set up the meeting for your session with {other}.",
+        ("The session itself stands. Please send your mentee a link of your own, or ask us for help.",),
+        (WHEN, WITH),
+        SESSION,
+    ),
+    "review_posted": Text(
+        "A new review: {rating} of 5",
+        "{mentee} reviewed your session: {rating} of 5.",
+        (),
+        (),
+        ("Read the review", "/coaches/{coachId}"),
+    ),
+    "calendly_clash": Text(
+        "Calendly booking clashes, {shortWhen}",
+        "A booking that came from Calendly lies on top of something else in your calendar.",
+        ("It was kept, and nothing else was moved. Please decide which of the two takes place.",),
+        (WHEN, ("What", "{detail}")),
+        ("Open your calendar", "/calendar"),
+    ),
+    "calendly_reconnect": Text(
+        "Calendly has to be connected again",
+        "Calendly no longer accepts our access to your calendar.",
+        ("Until you connect it again, bookings made there are not seen here, and the other way round.",),
+        (),
+        ("Connect Calendly", "/settings/integrations"),
+    ),
+    "trial_ending": Text(
+        "Your trial is about to end",
+        "Your trial is about to end.",
+        ("To go on, have a payment method on file. To stop, cancel the subscription on the billing page.",),
+        (("Ends", "{endsAt}"),),
+        BILLING,
+    ),
+    "payment_failed": Text(
+        "A payment did not go through",
+        "We could not collect a payment from your payment method.",
+        ("Please check the card, or add another one.",),
+        (("Next attempt", "{nextAttempt}"),),
+        BILLING,
+    ),
+    "card_expiring": Text(
+        "Your card is about to expire",
+        "The card that pays for your account is about to expire.",
+        ("Add a new one before then, and nothing is interrupted.",),
+        (("Last month", "{expires}"),),
+        BILLING,
+    ),
+    "subscription_changed": Text(
+        "Your subscription is now {after}",
+        "The status of your subscription changed to {after}.",
+        (),
+        (("Before", "{before}"), ("Now", "{after}")),
+        BILLING,
+    ),
+    "role_requested": Text(
+        "{user} applies to be {role}",
+        "{user} asks for the role {role}. The decision is an administrator's.",
+        (),
+        (),
+        ("Open applications", "/admin/role-requests"),
+    ),
+    "role_request_approved": Text(
+        "Your application was approved",
+        "You now have the role {role}.",
+        ("It counts from the next page you open.",),
+        (("Note", "{reason}"),),
+        ("Open Coachline", "/"),
+    ),
+    "role_request_rejected": Text(
+        "Your application was not approved",
+        "Your application for the role {role} was not approved.",
+        ("You may apply again once what is named below has changed.",),
+        (("Reason", "{reason}"),),
+        ("Your applications", "/settings/roles"),
+    ),
+    "roles_changed": Text(
+        "Your roles were changed",
+        "An administrator changed the roles of your account.",
+        ("If you did not expect this, write to us.",),
+        (("Before", "{before}"), ("Now", "{after}"), ("Reason", "{reason}")),
+        ("Your roles", "/settings/roles"),
+    ),
+    "account_reactivated": Text(
+        "Your account is active again",
+        "Your account was reactivated, and you can sign in as before.",
+        (),
+        (),
+        ("Open Coachline", "/"),
+    ),
+    "member_import_finished": Text(
+        "Your import of members is finished",
+        "The file you uploaded was worked off: {status}.",
+        (),
+        (("New members", "{created}"), ("Updated", "{updated}"), ("Rows with faults", "{invalid}")),
+        ("Open the import", "/members/import/{importId}"),
+    ),
+}

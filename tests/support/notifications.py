@@ -1,0 +1,150 @@
+"""Events as the bus brings them to the consumer of notifications, one of each type, and what comes of them."""
+
+import email
+import json
+from collections.abc import Mapping
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from coachline.notifications.catalogue import NotificationType
+from tests.support.stack import SignedIn, Stack
+
+COACH, MENTEE, USER = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123")
+SESSION_ID = "7f1c7b8e-2a4d-4e0b-9c55-3f7a9d21e6b0"
+SESSION = {
+    "sessionId": SESSION_ID,
+    "coachId": COACH,
+    "menteeId": MENTEE,
+    "start": "2027-03-08T14:00:00+00:00",
+    "end": "2027-03-08T15:00:00+00:00",
+    "price": {"amount": 15000, "currency": "USD"},
+    "actor": "MENTEE",
+    "version": 2,
+}
+GONE = """update user_account set email = null, email_verified = false, first_name = null, last_name = null,
+          status = 'INACTIVE', deleted_at = now() where id = %s"""
+REFUND = {"refund": {"percent": 50, "amount": {"amount": 7500, "currency": "USD"}}}
+NAMES = {"coach": "Casey Morgan", "mentee": "Jordan Rivera", "user": "Jordan Rivera"}
+REVIEW = {"reviewId": SESSION_ID, "sessionId": SESSION_ID, "coachId": COACH, "menteeId": MENTEE, "rating": 5}
+ROLES = {"before": ["MENTEE"], "after": ["COACH", "MENTEE"]}
+IMPORT = {"importId": SESSION_ID, "createdBy": USER, "status": "DONE", "created": 120, "updated": 4, "invalid": 1}
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "SessionScheduled": SESSION,
+    "SessionRescheduled": SESSION | {"previousStart": "2027-03-05T19:30:00+00:00"},
+    "SessionCancelled": SESSION | REFUND | {"actor": "COACH"},
+    "SessionExpired": SESSION,
+    "SessionReminderDue": SESSION | {"kind": "24h", "actor": "SYSTEM"},
+    "SessionCompleted": SESSION,
+    "SessionNoShow": SESSION | REFUND | {"noShowBy": "COACH"},
+    "MeetingReady": SESSION,
+    "MeetingFailed": SESSION,
+    "ReviewPosted": REVIEW,
+    "CalendlyBookingClashed": {"coachId": COACH, "start": SESSION["start"], "detail": "It overlaps another session."},
+    "CalendlyReconnectRequired": {"coachId": COACH},
+    "TrialEnding": {"userId": USER, "subscriptionId": SESSION_ID, "endsAt": "2027-03-12T05:00:00+00:00"},
+    "PaymentFailed": {"userId": USER, "attempt": 1, "nextAttempt": "2027-03-11T15:00:00+00:00"},
+    "CardExpiring": {"userId": USER, "month": 3, "year": 2027},
+    "SubscriptionStatusChanged": {"userId": USER, "before": "ACTIVE", "after": "PAST_DUE"},
+    "RoleRequested": {"userId": USER, "role": "COACH"},
+    "RoleRequestApproved": {"userId": USER, "role": "COACH", "reason": "Licence and references checked"},
+    "RoleRequestRejected": {"userId": USER, "role": "COACH", "reason": "The licence has expired"},
+    "UserRolesChanged": {"userId": USER, "reason": "Agreed by phone", **ROLES},
+    "UserReactivated": {"userId": USER, "reason": "Identity confirmed"},
+    "MemberImportFinished": IMPORT,
+}
+
+
+def row(kind: NotificationType, **changes: Any) -> dict[str, Any]:
+    """An e-mail to be sent, as `deliver_notifications` hands it out, to the last of the type's audience."""
+    payload = PAYLOADS[kind.event]
+    return {
+        "id": "5c0b1f0e-6f0f-4f4e-9d55-5a1c1f2f9a10",
+        "type": kind.type,
+        "payload": payload,
+        "names": NAMES,
+        "user_id": payload.get(kind.audience[-1], USER),
+        "timezone": "America/New_York",
+        "locale": "en-US",
+    } | changes
+
+
+def brought(event_id: str, kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What the queue brings for one event."""
+    detail = {"eventId": event_id, "occurredAt": "2027-01-01T00:00:00+00:00", **payload}
+    record = {
+        "messageId": "1",
+        "receiptHandle": "x",
+        "body": json.dumps({"detail-type": kind, "source": "coachline", "detail": detail}),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:NotificationEventsQueue",
+    }
+    return {"Records": [record]}
+
+
+def tell(stack: Stack, kind: str, payload: Mapping[str, Any], event_id: str | None = None) -> list[str]:
+    """Bring one event to the consumer; which messages it wants again."""
+    event = brought(event_id or str(uuid4()), kind, payload)
+    answer = stack.http.post("/_dev/invoke/notification_events", json=event).json()
+    return [failure["itemIdentifier"] for failure in answer["result"]["batchItemFailures"]]
+
+
+def told(stack: Stack, user: SignedIn, *, choosing: bool = False) -> str:
+    """The id of a notification that the user has been given; `choosing`: he has a preference, too."""
+    assert not choosing or choose(user, "session_reminder", version=0).status_code == 200
+    with stack.database() as database:
+        made = database.execute(
+            """insert into notification (user_id, event_id, type, payload)
+               values (%s, gen_random_uuid(), 'account_reactivated', '{}') returning id""",
+            [user.user_id],
+        ).fetchone()
+    assert made is not None
+    return str(made["id"])
+
+
+def choose(user: SignedIn, kind: str, *, version: int, in_app: bool = True, email: bool = False) -> httpx.Response:
+    """The user's one choice, by which he gets this type in the app alone unless it says otherwise."""
+    choice = {"type": kind, "inApp": in_app, "email": email}
+    return user.put("/api/notifications/preferences", {"types": [choice], "version": version})
+
+
+def address_of(stack: Stack, user: SignedIn) -> str:
+    with stack.database() as database:
+        found = database.execute("select email::text as it from user_account where id = %s", [user.user_id]).fetchone()
+    assert found is not None
+    return str(found["it"])
+
+
+def mails(stack: Stack, user: SignedIn) -> list[EmailMessage]:
+    """What was sent to a user, oldest first."""
+    mine, sent = address_of(stack, user), stack.http.get("/_dev/emails").raise_for_status().json()["emails"]
+    found = [email.message_from_string(each["raw_data"], policy=default) for each in sent if "raw_data" in each]
+    return [each for each in found if each["To"] == mine]
+
+
+def as_sent(stack: Stack, message: EmailMessage) -> str:
+    """The bytes that SES was given."""
+    sent = stack.http.get("/_dev/emails").json()["emails"]
+    return next(str(each["raw_data"]) for each in sent if message["X-Coachline-Delivery"] in each.get("raw_data", ""))
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    """The text of a message's first part of that type."""
+    for each in message.walk():
+        if each.get_content_type() == kind:
+            content = each.get_content()
+            return content.decode() if isinstance(content, bytes) else str(content)
+    raise AssertionError(f"no part is {kind}")
+
+
+def unfolded(calendar: str) -> str:
+    """iCalendar's lines, put together again."""
+    return calendar.replace("\r\n ", "").replace("\n ", "")
+
+
+def link_of(message: EmailMessage) -> str:
+    """The unsubscribe link's path and query."""
+    return "/api/" + str(message["List-Unsubscribe"]).strip("<>").split("/api/", 1)[1]

@@ -1,0 +1,140 @@
+"""The words of every type, in the app, as text and as HTML."""
+
+import re
+import runpy
+from html.parser import HTMLParser
+
+import pytest
+
+from coachline.notifications.catalogue import CHANNELS, TYPES, NotificationType, plans
+from coachline.notifications.mailer import Invite, message
+from coachline.notifications.rendering import in_app, letter
+from coachline.notifications.texts import TEXTS
+from coachline.notifications.values import moment, money, plain
+from tests.contract.template_file import ROOT, resources
+from tests.support.notifications import NAMES, PAYLOADS, row
+
+WEB, LINK = "https://web.example", "https://api.example/api/notifications/unsubscribe?token=x&y"
+VOID = {"meta", "br"}
+
+
+class Page(HTMLParser):
+    """Collects the tags, checks that they are closed, and what of it is text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_every_type_has_words_a_sample_and_its_event_in_the_rule() -> None:
+    assert TEXTS.keys() == {kind.type for kind in TYPES}
+    assert len(TEXTS) == len(TYPES)
+    assert {kind.event for kind in TYPES} == PAYLOADS.keys()
+    pattern = resources("AWS::Events::Rule")["NotificationEventsRule"]["EventPattern"]
+    assert set(pattern["detail-type"]) == PAYLOADS.keys()
+
+
+def test_every_event_is_emitted_somewhere() -> None:
+    sql = "\n".join(path.read_text() for path in (ROOT / "prisma/sql/functions").rglob("*.sql"))
+    assert [event for event in PAYLOADS if f"'{event}'" not in sql] == []
+
+
+def test_the_page_is_what_the_catalogue_says() -> None:
+    made = runpy.run_path(str(ROOT / "scripts/notification_docs.py"))
+    text = (ROOT / "docs/notifications.md").read_text()
+    assert made["page"](text) == text, "docs/notifications.md is stale: run scripts/notification_docs.py"
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.type)
+def test_a_type_reads_the_same_everywhere(kind: NotificationType) -> None:
+    sample = row(kind)
+    words, shown = letter(sample, web=WEB, unsubscribe=LINK), in_app(sample)
+    page = Page(words.html)
+    assert page.open == []
+    assert not {"img", "script", "link", "iframe", "style"} & set(page.tags)
+    assert not [value for name, value in page.attributes if name == "src" or "url(" in (value or "")]
+    assert ("lang", "en") in page.attributes
+    assert (words.subject, shown["title"]) == (shown["title"], words.subject)
+    assert shown["body"] in page.text
+    assert shown["body"] in words.text
+    for text in (words.subject, words.text, page.text, shown["body"]):
+        assert not re.search(r"[{}]|None|null|  +[a-z]", text), text
+    hrefs = [value for name, value in page.attributes if name == "href"]
+    assert hrefs == ([WEB + shown["link"]] if shown["link"] else []) + [LINK]
+    assert all(href in words.text for href in hrefs if href)
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.type)
+def test_a_type_whose_event_says_nothing_is_still_told(kind: NotificationType) -> None:
+    bare = row(kind, payload={}, names={"coach": None, "mentee": None, "user": None})
+    assert letter(bare, web=WEB, unsubscribe=None).text
+    assert in_app(bare)["title"]
+
+
+def test_a_name_can_add_no_markup_no_header_and_no_direction() -> None:
+    kind = TYPES[0]
+    names = NAMES | {"coach": "<script>alert(1)</script>\r\nBcc: x@example.com \u202egnp.exe\x00"}
+    words = letter(row(kind, names=names), web=WEB, unsubscribe=LINK)
+    assert "<script>" not in words.html
+    mail = message(words, delivery_id="1", unsubscribe=LINK, invite=Invite("REQUEST", "BEGIN:VCALENDAR\r\n"))
+    assert "\u202e" not in words.html + words.subject
+    assert mail["Bcc"] is None
+    assert mail["Subject"].startswith("Booked: <script>")
+    assert [part.get_content_type() for part in mail.walk()] == [
+        *("multipart/mixed", "multipart/alternative", "text/plain", "text/html", "text/calendar", "application/ics")
+    ]
+    assert len(plain("x" * 5000)) == 300
+
+
+@pytest.mark.parametrize(
+    ("zone", "locale", "long", "short"),
+    [
+        (
+            "America/New_York",
+            "en-US",
+            "Sunday, March 14, 2027, 3:30 AM EDT ({})",
+            "Sun Mar 14, 3:30 AM EDT",
+        ),
+        ("Europe/London", "en-GB", "Sunday, 14 March 2027, 07:30 GMT ({})", "Sun 14 Mar, 07:30 GMT"),
+        (
+            "Asia/Kathmandu",
+            "de-DE",
+            "Sunday, 14 March 2027, 13:15 UTC+05:45 ({})",
+            "Sun 14 Mar, 13:15 UTC+05:45",
+        ),
+        ("Nowhere/Land", "x", "Sunday, 14 March 2027, 07:30 UTC ({})", "Sun 14 Mar, 07:30 UTC"),
+    ],
+)
+def test_a_moment_is_the_reader_s_own(zone: str, locale: str, long: str, short: str) -> None:
+    at = "2027-03-14T07:30:00+00:00"
+    assert (moment(at, zone, locale), moment(at, zone, locale, short=True)) == (long.format(zone), short)
+
+
+def test_money_is_in_its_own_units() -> None:
+    assert money({"amount": 150050, "currency": "USD"}) == "1,500.50 USD"
+    assert money({"amount": 1500, "currency": "JPY"}) == "1,500 JPY"
+    assert money({"amount": 0, "currency": "USD"}) == money(None) == ""
+
+
+def test_what_another_type_tells_is_not_told_twice() -> None:
+    payload = PAYLOADS["UserRolesChanged"]
+    assert [plan["type"] for plan in plans("UserRolesChanged", payload)] == ["roles_changed"]
+    assert plans("UserRolesChanged", payload | {"roleRequestId": "x"}) == []
+    assert plans("NobodyTells", {}) == []
+    assert all(any(getattr(kind, channel) for channel in CHANNELS) for kind in TYPES)
