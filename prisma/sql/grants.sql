@@ -41,7 +41,7 @@ grant execute on function
   public.begin_subscription_action(uuid, text, jsonb, integer), public.get_subscription_change(uuid, uuid),
   public.list_payment_methods(), public.begin_payment_method_setup(), public.begin_payment_method_action(uuid, text),
   public.get_billing_customer(), public.list_invoices(text, timestamptz, uuid, integer), public.get_invoice(uuid),
-  public.get_subscription_report(timestamptz, timestamptz)
+  public.get_subscription_report(timestamptz, timestamptz), public.get_coach_account(), public.begin_payout_onboarding()
   to authenticated;
 
 -- What a command became: its owner says it, or the janitor.
@@ -52,7 +52,7 @@ grant execute on function
 grant execute on function
   public.plans_to_sync(), public.claim_lost_commands(integer, integer), public.stripe_writes(text[]),
   public.mirror_subscription(jsonb, integer), public.record_subscription_change(jsonb, text, timestamptz),
-  public.mirror_invoice(jsonb, integer), public.mirror_payment_methods(text, jsonb, text, integer),
+  public.mirror_coach_account(jsonb, integer), public.mirror_invoice(jsonb, integer), public.mirror_payment_methods(text, jsonb, text, integer),
   public.finish_stripe_event(uuid), public.notice_trial_end(text, timestamptz), public.notice_expiring_cards(timestamptz),
   public.get_cursor(text), public.set_cursor(text, text), public.take_subscription_snapshot(date)
   to service_role;

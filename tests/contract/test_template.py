@@ -53,7 +53,13 @@ CANARIES = {  # money and webhooks
     "SubscriptionsFunction",
     "ZoomFunction",
 }
-ASKS_STRIPE = {"PlansFunction", "SubscriptionsFunction", "SubscriptionChangesFunction", "PaymentMethodsFunction"}
+ASKS_STRIPE = {
+    "CoachPayoutsFunction",
+    "PaymentMethodsFunction",
+    "PlansFunction",
+    "SubscriptionChangesFunction",
+    "SubscriptionsFunction",
+}
 OWN_ROLES = {"SessionStartFunction": "SessionStart"}  # its answer is Zoom's: that secret and no other, ADR 032
 FALLBACK = ("ANY", "$default")
 KEY_ORDER = [

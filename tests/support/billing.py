@@ -85,5 +85,11 @@ def writes(world: Any) -> list[tuple[str, str, SignedIn, dict[str, Any]]]:
         *(("POST", f"/api/subscriptions/{{id}}/{name}", world.mentee, subscribed) for name in actions),
         ("POST", "/api/payment-methods/setup", world.newcomer, {}),
         ("POST", "/api/payment-methods/{id}/default", world.mentee, {}),
+        (
+            "POST",
+            "/api/coach/payouts/onboarding",
+            world.coach,
+            {"returnUrl": "https://app.example.com/payouts", "refreshUrl": "https://app.example.com/again"},
+        ),
         ("POST", "/api/billing/portal", world.mentee, {"returnUrl": "https://app.example.com/billing"}),
     ]

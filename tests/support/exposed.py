@@ -53,6 +53,7 @@ SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "list_unreconciled_meetings",
     "mark_outbox_published",
     "match_members",
+    "mirror_coach_account",
     "mirror_invoice",
     "mirror_payment_methods",
     "mirror_subscription",

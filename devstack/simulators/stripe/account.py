@@ -29,6 +29,8 @@ PREFIXES = {
     "invoiceitem": "ii",
     "invoice_payment": "inpay",
     "mandate": "mandate",
+    "account": "acct",
+    "payout": "po",
     "event": "evt",
     "billing_portal.session": "bps",
 }

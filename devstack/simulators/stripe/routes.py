@@ -7,6 +7,7 @@ import stripe
 
 from devstack.simulators.stripe.account import Account, page
 from devstack.simulators.stripe.catalog import Catalog
+from devstack.simulators.stripe.connect import Connect
 from devstack.simulators.stripe.intents import Intents
 from devstack.simulators.stripe.invoices import Invoices
 from devstack.simulators.stripe.methods import Methods
@@ -20,6 +21,7 @@ class Call:
 
     name: str
     given: Row
+    account: str | None = None  # the connected account that it is made for
 
 
 Handler = Callable[[Call], Row]
@@ -35,6 +37,7 @@ class Routes:
         self.intents = Intents(account, self.methods)
         self.invoices = Invoices(account, self.catalog, self.intents)
         self.subscriptions = Subscriptions(account, self.catalog, self.invoices)
+        self.connect = Connect(account)
 
     def table(self) -> dict[str, tuple[str, Handler]]:
         catalog, methods, intents = self.catalog, self.methods, self.intents
@@ -93,6 +96,11 @@ class Routes:
             "GET /v1/invoices": ("InvoiceList", self._list_invoices),
             "GET /v1/invoice_payments": ("InvoicePaymentList", self._lister("invoice_payment")),
             "POST /v1/billing_portal/sessions": ("billing_portal.SessionCreate", self._portal),
+            "POST /v1/accounts": ("AccountCreate", lambda c: self.connect.create(c.given)),
+            "GET /v1/accounts/{id}": ("AccountRetrieve", self._getter("account")),
+            "GET /v1/accounts": ("AccountList", lambda c: self.connect.list(c.given)),
+            "POST /v1/account_links": ("AccountLinkCreate", lambda c: self.connect.link(c.given)),
+            "GET /v1/payouts": ("PayoutList", lambda c: self.connect.payouts(c.account, c.given)),
             "GET /v1/events/{id}": ("EventRetrieve", self._getter("event")),
             "GET /v1/events": ("EventList", self._list_events),
         }

@@ -44,7 +44,7 @@ class Stripe(Simulator):
     def __init__(self, directory: Path, clock: Clock, keys: Keys, *, receiver: str) -> None:
         super().__init__(directory, clock)
         self._api_key = keys.stripe_api_key
-        self._secrets = [keys.stripe_webhook_secret]
+        self._secret, self._connect_secret = keys.stripe_webhook_secret, keys.stripe_connect_secret
         self.webhooks = Webhooks(self.store, self.faults, url=receiver, sign=self._signed, schedule=RETRY_SECONDS)
         self.account = Account(self.store, self._publish)
         self.routes = Routes(self.account)
@@ -110,7 +110,7 @@ class Stripe(Simulator):
         if request.method != "GET":
             self.mutations.append({"method": request.method, "path": request.path, "key": key, "form": given})
         try:
-            row = handler(Call(request.match_info.get("id", ""), given))
+            row = handler(Call(request.match_info.get("id", ""), given, request.headers.get("Stripe-Account")))
             status, body = 200, self._expanded(row, given.get("expand") or [])
         except StripeError as error:
             if error.status != 402:
@@ -155,9 +155,9 @@ class Stripe(Simulator):
         self.renewals.advance(int(at.timestamp() if at else time.time()))
 
     async def control(self, options: Row) -> None:
-        """`finalAction` after the last failed attempt; `authenticate` an intent with 3-D Secure; `expireCard`."""
+        """`finalAction` after the last failed attempt; `authenticate` an intent; `expireCard`; `onboard`, `payout`."""
         final, intent = options.pop("finalAction", None), options.pop("authenticate", None)
-        expire = options.pop("expireCard", None)
+        expire, onboard, payout = (options.pop(name, None) for name in ("expireCard", "onboard", "payout"))
         await super().control(options)
         if final is not None:
             if final not in FINAL_ACTIONS:
@@ -167,6 +167,13 @@ class Stripe(Simulator):
             self._expire_card(expire)
         if intent is not None:
             self._authenticate(str(intent))
+        try:
+            if onboard is not None:
+                self.routes.connect.onboard(onboard["id"], ready=onboard["ready"], restricted=onboard.get("restricted"))
+            if payout is not None:
+                self.routes.connect.pay_out(payout["id"], payout["amount"])
+        except (StripeError, KeyError) as error:
+            raise ValueError(f"onboard has id and ready, payout id and amount: {error}") from None
 
     def _authenticate(self, name: str) -> None:
         self.tick()
@@ -207,8 +214,9 @@ class Stripe(Simulator):
     def _signed(self, _: str, body: bytes) -> dict[str, str]:
         at = int(time.time())
         signed = f"{at}.".encode() + body
-        signatures = [hmac.digest(secret.encode(), signed, hashlib.sha256).hex() for secret in self._secrets]
-        return {"stripe-signature": ",".join([f"t={at}", *(f"v1={each}" for each in signatures)])}
+        # Events of connected accounts come through an endpoint, and so with a secret, of their own.
+        secret = self._connect_secret if json.loads(body).get("account") else self._secret
+        return {"stripe-signature": f"t={at},v1={hmac.digest(secret.encode(), signed, hashlib.sha256).hex()}"}
 
     async def _show_mutations(self, _: web.Request) -> web.Response:
         return web.json_response({"requests": self.mutations})

@@ -49,6 +49,7 @@ select r.role::public.role_name, p.permission from (values
   ('subscription:read', '{MENTEE,COACH,ADMIN}'),
   ('subscription:manage', '{MENTEE,COACH}'),
   ('payment_method:manage', '{MENTEE,COACH}'),
+  ('payout:manage', '{COACH}'),
   ('invoice:read', '{MENTEE,COACH,ADMIN}'),
   ('report:read', '{ADMIN}')
 ) p (permission, roles) cross join lateral unnest(p.roles) r (role);

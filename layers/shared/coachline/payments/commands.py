@@ -199,7 +199,22 @@ def _detach(once: _Once) -> stripe.StripeObject:
     return client().v1.payment_methods.detach(method, None, once.key)
 
 
+def _create_account(once: _Once) -> stripe.StripeObject:
+    """An Express account that can receive transfers; it is the coach who tells Stripe the rest."""
+    if once.forgotten:
+        for account in client().v1.accounts.list({"limit": 100}).auto_paging_iter():
+            if account.metadata and account.metadata.to_dict().get("coach_id") == once.subject:
+                return account
+    asked: Any = {
+        "type": "express",
+        "capabilities": {"transfers": {"requested": True}},
+        "metadata": {"coach_id": once.subject},
+    }
+    return client().v1.accounts.create(asked, once.key)
+
+
 _CALLS: dict[str, Callable[[_Once], stripe.StripeObject]] = {
+    "account.create": _create_account,
     "subscription.create": _create_subscription,
     "subscription.change": _change_subscription,
     "subscription.pause": _unless("paused", _pause),

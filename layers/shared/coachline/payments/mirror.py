@@ -87,6 +87,32 @@ def payment_method_row(method: Mapping[str, Any]) -> Row:
     }
 
 
+def account_row(account: Mapping[str, Any]) -> Row:
+    """Of a connected account: whether its coach can be paid, and what Stripe still wants of him."""
+    requirements = account.get("requirements") or {}
+    return {
+        "stripe_account_id": account["id"],
+        "coach_id": (account.get("metadata") or {}).get("coach_id"),
+        "transfers_active": (account.get("capabilities") or {}).get("transfers") == "active",
+        "payouts_enabled": bool(account["payouts_enabled"]),
+        "details_submitted": bool(account["details_submitted"]),
+        "requirements": requirements.get("currently_due") or [],
+        "disabled_reason": requirements.get("disabled_reason"),
+    }
+
+
+def payout_row(payout: Mapping[str, Any]) -> Row:
+    """Of a payout to a coach's bank."""
+    return {
+        "id": payout["id"],
+        "amount": {"amount": payout["amount"], "currency": payout["currency"].upper()},
+        "status": payout["status"].upper(),
+        "arrival_date": datetime.fromtimestamp(payout["arrival_date"], UTC).date().isoformat(),
+        "failure_code": payout["failure_code"],
+        "created_at": instant(payout["created"]),
+    }
+
+
 def subscription_of(invoice: Mapping[str, Any]) -> str | None:
     """The subscription that an invoice is of, if it is of one."""
     details = (invoice.get("parent") or {}).get("subscription_details") or {}

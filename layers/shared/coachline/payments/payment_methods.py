@@ -59,12 +59,16 @@ class Portal(Output):
     url: str
 
 
+WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
+"""A page of the front end that Stripe leads back to."""
+
+
 class PortalInput(Input):
     """Where Stripe's page leads back to."""
 
     model_config = example(returnUrl="https://app.example.com/billing")
 
-    return_url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
+    return_url: WebAddress
 
 
 def list_methods(caller: Caller) -> Any:

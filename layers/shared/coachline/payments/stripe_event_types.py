@@ -2,6 +2,7 @@
 
 HISTORY = frozenset(f"customer.subscription.{what}" for what in ("created", "updated", "deleted", "paused", "resumed"))
 EVENT_TYPES = HISTORY | {
+    "account.updated",
     "customer.subscription.trial_will_end",
     "customer.subscription.pending_update_applied",
     "customer.subscription.pending_update_expired",

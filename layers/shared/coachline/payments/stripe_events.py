@@ -24,7 +24,8 @@ def apply(database: Database, event_id: str, event_type: str, payload: Mapping[s
     subject = data.get("object") if isinstance(data, Mapping) else None
     if not isinstance(subject, Mapping) or not isinstance(subject.get("id"), str):
         raise PermanentFailure("The event has no data.object.id")
-    if payload.get("account") is None:  # those of connected accounts are not about what is mirrored here
+    # Of a connected account, only the account itself is mirrored here.
+    if (payload.get("account") is None) != event_type.startswith("account."):
         with suppress(NotFound):
             _handler_of(event_type)(database, subject, payload)
     database.write("finish_stripe_event", event_id=event_id)
@@ -72,7 +73,12 @@ def _customer(database: Database, subject: _Object, _event: Mapping[str, Any]) -
     sync.payment_methods(database, subject["id"])
 
 
+def _account(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+    sync.coach_account(database, subject["id"])
+
+
 _HANDLERS: dict[str, Callable[[Database, _Object, Mapping[str, Any]], None]] = {
+    "account.": _account,
     "customer.subscription.": _subscription,
     "invoice_payment.": _invoice_payment,
     "invoice.": _invoice,

@@ -40,6 +40,15 @@ def invoice(database: Database, name: str) -> Row:
     return _written(database, name, fetch, lambda found: database.write("mirror_invoice", **found))
 
 
+def coach_account(database: Database, name: str) -> Row:
+    """Mirror a coach's connected account."""
+
+    def fetch() -> Row:
+        return {"row_": mirror.account_row(plain(client().v1.accounts.retrieve(name)))}
+
+    return _written(database, name, fetch, lambda found: database.write("mirror_coach_account", **found))
+
+
 def payment_methods(database: Database, customer: str) -> Row:
     """Mirror a customer's methods and which of them is the default."""
 

@@ -48,6 +48,9 @@ begin
     if mine.kind = 'subscription.create' and stripe_id is not null then
       update private.subscription s set stripe_subscription_id = finish_stripe_command.stripe_id
       where s.id = mine.subject_id and s.stripe_subscription_id is null;
+    elsif mine.kind = 'account.create' and stripe_id is not null then
+      update private.coach_account a set stripe_account_id = finish_stripe_command.stripe_id
+      where a.coach_id = mine.subject_id and a.stripe_account_id is null;
     elsif mine.kind = 'subscription.create' then
       -- Nothing was made at Stripe: the place of the one live subscription is free again.
       update private.subscription s set status = 'INCOMPLETE_EXPIRED', ended_at = private.now()

@@ -202,6 +202,9 @@ begin
     if missing is not null then
       perform private.refuse(422, 'profile_incomplete', 'The profile cannot be published yet.', jsonb_build_object('errors', missing));
     end if;
+    if before <> 'PUBLISHED' and not private.can_be_paid(caller) then
+      perform private.refuse(409, 'payouts_not_ready', 'Finish the set-up of your payouts first: POST /api/coach/payouts/onboarding.');
+    end if;
   end if;
   update public.coach_profile p set
     bio = mine.bio, specialties = mine.specialties, years_coaching = mine.years_coaching, certifications = mine.certifications,
