@@ -7,6 +7,7 @@ insert into devstack.clock (fixed_at) values (null) on conflict do nothing;
 
 -- Definer: callers read the clock through this function and in no other way.
 create or replace function private.now() returns timestamptz
-language sql stable security definer set search_path = '' as $$
-  select coalesce((select c.fixed_at from devstack.clock c), pg_catalog.now());
-$$;
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return coalesce((select c.fixed_at from devstack.clock c), pg_catalog.now());
+end $$;

@@ -48,7 +48,7 @@ begin
       perform private.refuse(403, 'user_suspended', 'This account is suspended.');
     elsif caller.id is null and not provisioning then
       perform private.refuse(403, 'user_unknown', 'This user is not known yet.');
-    elsif caller.id is not null and permission is not null and not private.caller_may(permission) then
+    elsif caller.id is not null and permission is not null and not private.may(caller.id, permission) then
       perform private.refuse(403, 'forbidden', format('This needs the permission %s.', permission));
     end if;
     if caller.id is not null then

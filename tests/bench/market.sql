@@ -35,21 +35,27 @@ select pg_temp.person('coach', n), 'Office hours', (array['America/New_York', 'E
 from generate_series(1, (select coaches from scale)) n;
 
 -- Session k of a coach takes the k-th of the 14 places that a day has, backwards from yesterday or forwards from tomorrow.
-insert into public.session (coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, buffer_before, buffer_after, blocked, coach_timezone,
-  mentee_timezone, rate_amount, price_amount, fee_amount, fee_bps, currency, cancelled_at, cancelled_by, created_at)
-select pg_temp.person('coach', c), pg_temp.person('mentee', 1 + (c + k * 7) % (2 * scale.coaches)), o.status, t.at, t.at + interval '1 hour', 60, 15, 15,
-       tstzrange(t.at - interval '15 minutes', t.at + interval '75 minutes'), 'America/New_York', 'UTC', 5000, 5000, 425, 850, 'USD',
-       case when o.status = 'CANCELLED' then t.at - make_interval(hours => 12 + k % 24) end,
-       (case when o.status = 'CANCELLED' then case when k % 2 = 0 then 'MENTEE' else 'COACH' end end)::public.session_actor, t.at - interval '7 days'
-from scale cross join generate_series(0, scale.sessions - 1) i
-cross join lateral (select 1 + i % scale.coaches as c, i / scale.coaches as k) n
-cross join lateral (select k >= 0.9 * (scale.sessions / scale.coaches) as ahead, k - ceil(0.9 * (scale.sessions / scale.coaches))::integer as place) a
-cross join lateral (select case
-    when ahead then scale.today + make_interval(days => 1 + (place / 2) % 60, hours => 9 + 3 * (place % 2), mins => 105 * (c % 3))
-    else scale.today - make_interval(days => 1 + k / 14, mins => 105 * (1 + k % 13)) end as at) t
-cross join lateral (select (case when ahead then 'SCHEDULED' when k % 10 < 8 then 'COMPLETED' when k % 10 = 8 then 'CANCELLED' else 'NO_SHOW' end)::public.session_status as status) o
-where not ahead or place < 120
-on conflict do nothing;
+do $$
+begin
+  for tenth in 0..9 loop
+    insert into public.session (coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, buffer_before, buffer_after, blocked, coach_timezone,
+      mentee_timezone, rate_amount, price_amount, fee_amount, fee_bps, currency, cancelled_at, cancelled_by, created_at)
+    select pg_temp.person('coach', c), pg_temp.person('mentee', 1 + (c + k * 7) % (2 * scale.coaches)), o.status, t.at, t.at + interval '1 hour', 60, 15, 15,
+           tstzrange(t.at - interval '15 minutes', t.at + interval '75 minutes'), 'America/New_York', 'UTC', 5000, 5000, 425, 850, 'USD',
+           case when o.status = 'CANCELLED' then t.at - make_interval(hours => 12 + k % 24) end,
+           (case when o.status = 'CANCELLED' then case when k % 2 = 0 then 'MENTEE' else 'COACH' end end)::public.session_actor, t.at - interval '7 days'
+    from scale cross join generate_series(tenth * scale.sessions / 10, (tenth + 1) * scale.sessions / 10 - 1) i
+    cross join lateral (select 1 + i % scale.coaches as c, i / scale.coaches as k) n
+    cross join lateral (select k >= 0.9 * (scale.sessions / scale.coaches) as ahead, k - ceil(0.9 * (scale.sessions / scale.coaches))::integer as place) a
+    cross join lateral (select case
+        when ahead then scale.today + make_interval(days => 1 + (place / 2) % 60, hours => 9 + 3 * (place % 2), mins => 105 * (c % 3))
+        else scale.today - make_interval(days => 1 + k / 14, mins => 105 * (1 + k % 13)) end as at) t
+    cross join lateral (select (case when ahead then 'SCHEDULED' when k % 10 < 8 then 'COMPLETED' when k % 10 = 8 then 'CANCELLED' else 'NO_SHOW' end)::public.session_status as status) o
+    where not ahead or place < 120
+    on conflict do nothing;
+    raise notice '% %% of the sessions', 10 * (tenth + 1);
+  end loop;
+end $$;
 insert into public.review (session_id, coach_id, mentee_id, rating, text, created_at)
 select s.id, s.coach_id, s.mentee_id, 1 + abs(hashtext(s.id::text)) % 5, 'I left with a plan.', s.ends_at from public.session s
 where s.status = 'COMPLETED' and abs(hashtext(s.id::text || 'r')) % 5 = 0 and s.coach_id in (select pg_temp.person('coach', n) from scale, generate_series(1, coaches) n);
@@ -61,5 +67,6 @@ alter table public.coach_rate enable trigger user;
 alter table public.availability_schedule enable trigger user;
 alter table public.session enable trigger user;
 alter table public.review enable trigger user;
+do $$ begin raise notice 'reviews; now the figures are counted'; end $$;
 select private.rebuild_metrics();
 drop table scale;

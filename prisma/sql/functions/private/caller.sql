@@ -1,23 +1,32 @@
 -- Who is asking, always from the token and the tables, never from an argument.
 -- Null for anonymous callers, for the service role, and for those who are unknown, deleted or suspended.
 create or replace function private.caller_id() returns uuid
-language sql stable security definer set search_path = '' as $$
-  select u.id from public.user_account u
-  where u.clerk_id = (nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')
-    and u.deleted_at is null and u.status <> 'SUSPENDED';
-$$;
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return (
+    select u.id from public.user_account u
+    where u.clerk_id = (nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')
+      and u.deleted_at is null and u.status <> 'SUSPENDED');
+end $$;
 
 create or replace function private.caller_is(wanted public.role_name) returns boolean
 language sql stable security definer set search_path = '' as $$
   select exists (select 1 from public.user_role r where r.user_id = private.caller_id() and r.role = wanted);
 $$;
 
-create or replace function private.caller_may(wanted text) returns boolean
-language sql stable security definer set search_path = '' as $$
-  select exists (
+create or replace function private.may(user_id uuid, wanted text) returns boolean
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return exists (
     select 1 from public.user_role r join private.role_permission p on p.role = r.role
-    where r.user_id = private.caller_id() and p.permission = wanted);
-$$;
+    where r.user_id = may.user_id and p.permission = wanted);
+end $$;
+
+create or replace function private.caller_may(wanted text) returns boolean
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return private.may(private.caller_id(), wanted);
+end $$;
 
 -- The caller's id, or a refusal. The guard has asked this already when the API names a permission; a definer function asks again,
 -- because PostgREST can be called without naming one.
@@ -29,7 +38,7 @@ begin
   if id is null then
     perform private.refuse(401, 'unauthenticated', 'Sign in first.');
   end if;
-  if not private.caller_may(permission) then
+  if not private.may(id, permission) then
     perform private.refuse(403, 'forbidden', format('This needs the permission %s.', permission));
   end if;
   return id;
@@ -44,9 +53,10 @@ begin
 end $$;
 
 create or replace function private.roles_of(user_id uuid) returns text[]
-language sql stable security definer set search_path = '' as $$
-  select coalesce(array_agg(r.role::text order by r.role), '{}') from public.user_role r where r.user_id = roles_of.user_id;
-$$;
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return (select coalesce(array_agg(r.role::text order by r.role), '{}') from public.user_role r where r.user_id = roles_of.user_id);
+end $$;
 
 create or replace function private.permissions_of(user_id uuid) returns text[]
 language sql stable security definer set search_path = '' as $$
@@ -57,6 +67,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 create or replace function private.display_name(user_id uuid) returns text
-language sql stable security definer set search_path = '' as $$
-  select nullif(concat_ws(' ', u.first_name, u.last_name), '') from public.user_account u where u.id = display_name.user_id;
-$$;
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return (select nullif(concat_ws(' ', u.first_name, u.last_name), '') from public.user_account u where u.id = display_name.user_id);
+end $$;

@@ -6,11 +6,15 @@ create or replace function private.idempotent_answer() returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
   stored private.idempotency_key;
+  wanted text := private.request_header('x-coachline-idempotency-key');
 begin
+  if wanted is null then
+    return null;
+  end if;
   select * into stored from private.idempotency_key k
   where k.caller_id = private.caller_id()
     and k.route = private.request_header('x-coachline-route')
-    and k.key = private.request_header('x-coachline-idempotency-key')
+    and k.key = wanted
     and k.created_at > pg_catalog.now() - interval '24 hours';
   if stored.key is null then
     return null;

@@ -1,5 +1,6 @@
 -- The one clock of every rule in the database. The local stack replaces it with one that can be moved; nothing else may.
 create or replace function private.now() returns timestamptz
-language sql stable set search_path = '' as $$
-  select pg_catalog.now();
-$$;
+language plpgsql stable set search_path = '' as $$
+begin
+  return pg_catalog.now();
+end $$;

@@ -1,13 +1,15 @@
 -- What PostgREST tells of the request in hand. Outside a request every one of these is null.
 create or replace function private.request_header(name text) returns text
-language sql stable set search_path = '' as $$
-  select nullif(pg_catalog.current_setting('request.headers', true), '')::jsonb ->> name;
-$$;
+language plpgsql stable set search_path = '' as $$
+begin
+  return nullif(pg_catalog.current_setting('request.headers', true), '')::jsonb ->> name;
+end $$;
 
 create or replace function private.request_role() returns text
-language sql stable set search_path = '' as $$
-  select coalesce(nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb ->> 'role', 'anon');
-$$;
+language plpgsql stable set search_path = '' as $$
+begin
+  return coalesce(nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb ->> 'role', 'anon');
+end $$;
 
 create or replace function private.request_id() returns text
 language sql stable set search_path = '' as $$

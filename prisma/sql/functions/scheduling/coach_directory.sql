@@ -1,12 +1,13 @@
 -- Listed and bookable: published, with a rate and a schedule, and still a coach in good standing (DOMAIN C).
 create or replace function private.is_bookable(p public.coach_profile) returns boolean
-language sql stable security definer set search_path = '' as $$
-  select p.status = 'PUBLISHED'
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return p.status = 'PUBLISHED'
     and (private.rate_in_force(p.user_id, null, private.now())).id is not null
     and exists (select 1 from public.availability_schedule a where a.coach_id = p.user_id)
     and exists (select 1 from public.user_account u join public.user_role r on r.user_id = u.id and r.role = 'COACH'
                 where u.id = p.user_id and u.status = 'ACTIVE' and u.deleted_at is null);
-$$;
+end $$;
 
 -- Every word of what somebody typed, as the beginning of a word. Null when there is no word in it.
 create or replace function private.words_to_find(typed text) returns tsquery
@@ -17,13 +18,14 @@ $$;
 
 -- One coach as the directory shows him. The next free slot is the stored one while that holds; otherwise `diary` is what to compute it from.
 create or replace function private.directory_json(p public.coach_profile, l private.coach_listing, moment timestamptz) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select private.coach_json(p) || case
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return private.coach_json(p) || case
     when l.next_free_version = p.availability_version and l.next_free_changes = l.changes and l.next_free_until > moment
         and not exists (select 1 from private.metric_delta d where d.coach_id = p.user_id)
       then jsonb_build_object('next_free_slot', case when l.next_free_at < '9999-01-01' then l.next_free_at end)
     else jsonb_build_object('diary', private.diary(p, moment, moment + interval '60 days', moment)) end;
-$$;
+end $$;
 
 drop function if exists private.next_free_holds(public.coach_profile, private.coach_listing, timestamptz);
 

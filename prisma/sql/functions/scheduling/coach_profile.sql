@@ -1,10 +1,12 @@
 -- The rate in force: of one duration (its own price as a whole), or by the hour.
 create or replace function private.rate_in_force(coach_id uuid, duration integer, at timestamptz) returns public.coach_rate
-language sql stable security definer set search_path = '' as $$
-  select r from public.coach_rate r
-  where r.coach_id = rate_in_force.coach_id and r.duration_minutes is not distinct from duration
-    and r.valid_from <= at and (r.valid_to is null or r.valid_to > at);
-$$;
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return (
+    select r from public.coach_rate r
+    where r.coach_id = rate_in_force.coach_id and r.duration_minutes is not distinct from duration
+      and r.valid_from <= at and (r.valid_to is null or r.valid_to > at));
+end $$;
 
 -- The price of a session, half-up to the minor unit: the duration's own price where the coach has set one, else the hourly rate prorated.
 -- Null when the coach has no rate.
@@ -29,38 +31,42 @@ $$;
 
 -- The prices of single durations that are in force now, shortest first.
 create or replace function private.duration_prices(coach_id uuid) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(jsonb_build_object('duration', r.duration_minutes, 'price', private.money(r.amount, r.currency))
-                            order by r.duration_minutes), '[]')
-  from public.coach_rate r
-  where r.coach_id = duration_prices.coach_id and r.duration_minutes is not null
-    and r.valid_from <= private.now() and (r.valid_to is null or r.valid_to > private.now());
-$$;
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('duration', r.duration_minutes, 'price', private.money(r.amount, r.currency))
+                              order by r.duration_minutes), '[]')
+    from public.coach_rate r
+    where r.coach_id = duration_prices.coach_id and r.duration_minutes is not null
+      and r.valid_from <= private.now() and (r.valid_to is null or r.valid_to > private.now()));
+end $$;
 
 -- What anyone may see of a coach. Sessions that were completed since the last roll-up are counted from their deltas.
 -- Spelled out and not put together of functions: a page of the directory would call each of them 25 times.
 create or replace function private.coach_json(p public.coach_profile) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  with rate as (
-    select r.duration_minutes as duration, r.amount, r.currency from public.coach_rate r, private.now() moment
-    where r.coach_id = p.user_id and r.valid_from <= moment and (r.valid_to is null or r.valid_to > moment)
-  )
-  select jsonb_build_object(
-    'coach_id', p.user_id, 'name', (select nullif(concat_ws(' ', u.first_name, u.last_name), '') from public.user_account u where u.id = p.user_id),
-    'bio', p.bio, 'specialties', p.specialties, 'languages', p.languages,
-    'years_coaching', p.years_coaching, 'certifications', p.certifications,
-    'hourly_rate', (select jsonb_build_object('amount', r.amount, 'currency', r.currency) from rate r where r.duration is null),
-    'duration_prices', (
-      select coalesce(jsonb_agg(jsonb_build_object('duration', r.duration, 'price', jsonb_build_object('amount', r.amount, 'currency', r.currency))
-                                order by r.duration), '[]')
-      from rate r where r.duration is not null),
-    'default_duration', p.default_duration, 'minimum_duration', p.minimum_duration, 'maximum_duration', p.maximum_duration,
-    'allow_custom_duration', p.allow_custom_duration,
-    'average_rating', round(l.rating_sum::numeric / nullif(l.review_count, 0), 2), 'review_count', coalesce(l.review_count, 0),
-    'completed_sessions', coalesce(l.completed, 0) + coalesce(
-      (select sum(d.count) from private.metric_delta d where d.coach_id = p.user_id and d.measure = 'COMPLETED'), 0))
-  from (select) one left join private.coach_listing l on l.coach_id = p.user_id;
-$$;
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return (
+    with rate as (
+      select r.duration_minutes as duration, r.amount, r.currency from public.coach_rate r, private.now() moment
+      where r.coach_id = p.user_id and r.valid_from <= moment and (r.valid_to is null or r.valid_to > moment)
+    )
+    select jsonb_build_object(
+      'coach_id', p.user_id, 'name', (select nullif(concat_ws(' ', u.first_name, u.last_name), '') from public.user_account u where u.id = p.user_id),
+      'bio', p.bio, 'specialties', p.specialties, 'languages', p.languages,
+      'years_coaching', p.years_coaching, 'certifications', p.certifications,
+      'hourly_rate', (select jsonb_build_object('amount', r.amount, 'currency', r.currency) from rate r where r.duration is null),
+      'duration_prices', (
+        select coalesce(jsonb_agg(jsonb_build_object('duration', r.duration, 'price', jsonb_build_object('amount', r.amount, 'currency', r.currency))
+                                  order by r.duration), '[]')
+        from rate r where r.duration is not null),
+      'default_duration', p.default_duration, 'minimum_duration', p.minimum_duration, 'maximum_duration', p.maximum_duration,
+      'allow_custom_duration', p.allow_custom_duration,
+      'average_rating', round(l.rating_sum::numeric / nullif(l.review_count, 0), 2), 'review_count', coalesce(l.review_count, 0),
+      'completed_sessions', coalesce(l.completed, 0) + coalesce(
+        (select sum(d.count) from private.metric_delta d where d.coach_id = p.user_id and d.measure = 'COMPLETED'), 0))
+    from (select) one left join private.coach_listing l on l.coach_id = p.user_id);
+end $$;
 
 -- What its owner sees besides. How complete it is, is a rule of the layer (scheduling/completeness.py).
 create or replace function private.coach_profile_json(p public.coach_profile) returns jsonb

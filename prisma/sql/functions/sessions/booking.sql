@@ -1,18 +1,20 @@
 -- Which durations a coach sells: any step of five between his limits when he allows custom ones; otherwise his default, minimum and maximum,
 -- and those he has set a price for.
 create or replace function private.sells_duration(p public.coach_profile, duration integer) returns boolean
-language sql stable security definer set search_path = '' as $$
-  select duration between p.minimum_duration and p.maximum_duration and duration % 5 = 0
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return duration between p.minimum_duration and p.maximum_duration and duration % 5 = 0
     and (p.allow_custom_duration or duration in (p.default_duration, p.minimum_duration, p.maximum_duration)
          or (private.rate_in_force(p.user_id, duration, private.now())).id is not null);
-$$;
+end $$;
 
 -- All of a coach's that slots are computed from. Other people's sessions leave as bare intervals; `except_id` is the one that is to be moved,
 -- whose own time is free to it.
 create or replace function private.diary(coach public.coach_profile, from_at timestamptz, to_at timestamptz, moment timestamptz, except_id uuid default null)
 returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select jsonb_build_object(
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  return jsonb_build_object(
     'availability_version', coach.availability_version,
     'schedules', (select coalesce(jsonb_agg(to_jsonb(a) order by a.created_at, a.id), '[]')
                   from public.availability_schedule a where a.coach_id = coach.user_id),
@@ -31,7 +33,7 @@ language sql stable security definer set search_path = '' as $$
                   and s.id is distinct from except_id
                   and (s.status in ('SCHEDULED', 'IN_PROGRESS', 'COMPLETED', 'NO_SHOW') or (s.status = 'PENDING_PAYMENT' and s.hold_expires_at > moment))
                   and exists (select 1 from public.availability_schedule a where a.coach_id = coach.user_id and a.max_sessions_per_day is not null)));
-$$;
+end $$;
 
 -- In one trip: listing and booking read the same. `duration` null asks for the coach's default. With an Idempotency-Key that was answered before,
 -- `replay` is that answer.
