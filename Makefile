@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful test-storms
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -59,6 +59,9 @@ test-crashes: install  ## kill -9 of every part in booking storms, at length: CR
 
 test-stateful: install  ## Random lives of sessions, at length: STATEFUL_EXAMPLES (50) of STATEFUL_STEPS (40)
 	@STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-50} STATEFUL_STEPS=$${STATEFUL_STEPS:-40} $(RUN) -m pytest -q -s tests/integration/sessions/test_stateful.py
+
+test-storms: install  ## 200 changes of sessions at once on 5 coaches: STORMS (5) of them
+	@STORMS=$${STORMS:-5} $(RUN) -m pytest -q -s tests/integration/sessions/test_storms.py
 
 test-calendly-seeds: install  ## Storms of Calendly's deliveries: CALENDLY_SEEDS (20) of CALENDLY_EVENTS (1000) each
 	@export CALENDLY_SEEDS=$${CALENDLY_SEEDS:-20} CALENDLY_EVENTS=$${CALENDLY_EVENTS:-1000}

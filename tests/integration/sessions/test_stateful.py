@@ -22,6 +22,12 @@ JOBS = ("expire_holds", "advance_sessions", "send_reminders", "roll_up_metrics")
 PEOPLE, SESSION, DAYS = st.integers(0, 3), st.integers(0, 50), st.integers(0, 5)
 QUARTERS, LENGTHS = st.integers(0, 47).map(lambda n: n * 15), st.sampled_from([30, 60, 120])
 BUFFERS = st.sampled_from([0, 15, 30])
+# What a coach does elsewhere in the time of a session, buffers included, at the moment when it is booked or moved.
+BUSY = """
+    select s.id from session s join private.calendly_busy b on b.coach_id = s.coach_id
+      and b.starts_at < s.ends_at + make_interval(mins => s.buffer_after)
+      and b.ends_at > s.starts_at - make_interval(mins => s.buffer_before)
+    where s.id = %s and s.status = 'SCHEDULED'"""
 FINAL = {"COMPLETED", "CANCELLED", "NO_SHOW", "EXPIRED"}
 
 
@@ -38,6 +44,7 @@ class Lives(RuleBasedStateMachine):
         type(self).now = self.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=7)
         self.stack.clock(iso(self.now))
         self.booked: dict[str, dict[str, Any]] = {}
+        self.reviewed: set[str] = set()
 
     def session(self, index: int) -> dict[str, Any] | None:
         return list(self.booked.values())[index % len(self.booked)] if self.booked else None
@@ -58,6 +65,8 @@ class Lives(RuleBasedStateMachine):
             if after["durationMinutes"] == before["durationMinutes"]:
                 assert after["price"] == before["price"]
         self.booked[after["id"]] = after
+        with self.stack.database() as database:
+            assert database.execute(BUSY, [after["id"]]).fetchall() == []
 
     @rule(mentee=PEOPLE, coach=st.integers(0, 1), day=DAYS, minutes=QUARTERS, length=LENGTHS)
     def book(self, mentee: int, coach: int, day: int, minutes: int, length: int) -> None:
@@ -74,10 +83,59 @@ class Lives(RuleBasedStateMachine):
         if session := self.session(index):
             self.taken(self.people[who].post(f"/api/sessions/{session['id']}/{change}", {}))
 
-    @rule(coach=st.integers(0, 1), first=st.integers(6, 12), hours=st.integers(2, 11), buffer=BUFFERS)
-    def edit(self, coach: int, first: int, hours: int, buffer: int) -> None:
+    @rule(index=SESSION, who=PEOPLE, rating=st.integers(1, 5))
+    def review(self, index: int, who: int, rating: int) -> None:
+        if session := self.session(index):
+            answer = self.people[who].post(f"/api/sessions/{session['id']}/review", {"rating": rating})
+            mine = session["menteeId"] == self.people[who].user_id and session["id"] not in self.reviewed
+            assert (answer.status_code == 201) == (mine and session["status"] == "COMPLETED"), answer.text
+            self.reviewed |= {session["id"]} if answer.status_code == 201 else set()
+
+    @rule(hidden=st.booleans(), coach=st.integers(0, 1))
+    def moderate(self, hidden: bool, coach: int) -> None:
+        with self.stack.database() as database:
+            query = "select id::text, version from review where coach_id = %s order by random() limit 1"
+            found = database.execute(query, [self.people[coach].user_id]).fetchone()
+        if found:
+            path = f"/api/coach/{self.people[coach].user_id}/reviews/{found['id']}"
+            body = {"status": "HIDDEN" if hidden else "PUBLISHED", "reason": "x", "version": found["version"]}
+            assert self.admin.patch(path, body).status_code == 200
+
+    @rule(coach=st.integers(0, 1), day=DAYS, minutes=QUARTERS, length=st.integers(5, 300))
+    def becomes_busy(self, coach: int, day: int, minutes: int, length: int) -> None:
+        """As an import of Calendly's busy time: over a session that is booked already, too."""
+        start, person = self.at(day, minutes), self.people[coach].user_id
+        with self.stack.database() as database, database.transaction():
+            values = [person, start, start + timedelta(minutes=length)]
+            database.execute("insert into private.calendly_busy values (%s, %s, %s) on conflict do nothing", values)
+            database.execute("select private.bump_availability_of(%s)", [person])
+
+    @rule(coach=st.integers(0, 1))
+    def is_free_again(self, coach: int) -> None:
+        with self.stack.database() as database, database.transaction():
+            person = [self.people[coach].user_id]
+            database.execute("delete from private.calendly_busy where coach_id = %s", person)
+            database.execute("select private.bump_availability_of(%s)", person)
+
+    @rule(coach=st.integers(0, 1), which=st.integers(0, 1))
+    def swap_default(self, coach: int, which: int) -> None:
         who = self.people[coach]
-        [schedule] = who.get("/api/coaching/availability").json()["data"]
+        schedule = who.get("/api/coaching/availability").json()["data"][which]
+        answer = who.post(f"/api/coaching/availability/{schedule['id']}/default?force=true")
+        assert answer.status_code == 200, answer.text
+        defaults = [each["id"] for each in who.get("/api/coaching/availability").json()["data"] if each["isDefault"]]
+        assert defaults == [schedule["id"]]
+
+    @rule(
+        coach=st.integers(0, 1),
+        which=st.integers(0, 1),
+        first=st.integers(6, 12),
+        hours=st.integers(2, 11),
+        buffer=BUFFERS,
+    )
+    def edit(self, coach: int, which: int, first: int, hours: int, buffer: int) -> None:
+        who = self.people[coach]
+        schedule = who.get("/api/coaching/availability").json()["data"][which]
         interval = {"from": f"{first:02}:00", "to": f"{first + hours:02}:00"}
         weekly = [{"day": day, "intervals": [interval]} for day in WEEKDAYS]
         patch = {"weekly": weekly, "bufferBefore": buffer, "bufferAfter": buffer, "version": schedule["version"]}
@@ -119,6 +177,9 @@ def lives(frozen: Stack) -> type[Lives]:
     always = [{"day": name, "intervals": [{"from": "08:00", "to": "20:00"}]} for name in WEEKDAYS]
     schedule = {**SCHEDULE, "timezone": "UTC", "weekly": always, "minimumNotice": 60, "maxSessionsPerDay": 4}
     coaches = [published_coach(frozen, schedule=schedule) for _ in range(2)]
+    for coach in coaches:
+        evenings = {**schedule, "name": "Evenings", "isDefault": False, "bufferBefore": 0, "bufferAfter": 0}
+        assert coach.post("/api/coaching/availability", evenings).status_code == 201
     with frozen.database() as database:
         for coach in coaches:
             database.execute("insert into user_role (user_id, role) values (%s, 'MENTEE')", [coach.user_id])

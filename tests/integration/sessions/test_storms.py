@@ -1,6 +1,7 @@
-"""Booking, moving and cancelling all at once, by people who are coach and mentee of each other."""
+"""Booking, moving and cancelling all at once, by people who are coach and mentee of each other. STORMS of them (1)."""
 
 import asyncio
+import os
 import random
 from collections import Counter
 from collections.abc import Awaitable
@@ -9,12 +10,14 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from tests.support.sessions import broken_histories, overlaps
 from tests.support.stack import SignedIn, Stack
 from tests.support.story import SCHEDULE, WEEKDAYS, at, book, iso, next_weekday, published_coach
 
 OPERATIONS = 200
+STORMS = int(os.environ.get("STORMS", "1"))
 Call = tuple[SignedIn, str, dict[str, Any]]
 
 
@@ -33,8 +36,9 @@ def send_all(stack: Stack, calls: list[Call]) -> list[httpx.Response]:
     return asyncio.run(every())
 
 
-def test_two_hundred_changes_at_once_show_nobody_a_deadlock_and_overlap_nothing(stack: Stack) -> None:
-    dice, day = random.Random(20), next_weekday(weeks=3)  # noqa: S311 - the same storm each time
+@pytest.mark.parametrize("seed", range(20, 20 + STORMS))
+def test_two_hundred_changes_at_once_show_nobody_a_deadlock_and_overlap_nothing(stack: Stack, seed: int) -> None:
+    dice, day = random.Random(seed), next_weekday(weeks=3)  # noqa: S311 - the same storms each time
     always = [{"day": name, "intervals": [{"from": "00:00", "to": "24:00"}]} for name in WEEKDAYS]
     people = [published_coach(stack, schedule={**SCHEDULE, "timezone": "UTC", "weekly": always}) for _ in range(5)]
     with stack.database() as database:
@@ -64,7 +68,7 @@ def test_two_hundred_changes_at_once_show_nobody_a_deadlock_and_overlap_nothing(
 
     answers = send_all(stack, calls)
     counted = Counter((each.status_code, each.json().get("code")) for each in answers)
-    print(f"{len(calls)} at once: {dict(counted)}")
+    print(f"storm {seed}, {len(calls)} at once: {dict(counted)}")
     assert {status for status, _ in counted} <= {200, 201, 409, 422}, counted
     assert (409, "conflict") not in counted, "a deadlock reached a client"
     assert counted[201, None] > 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from coachline import clock
 from coachline.database import Database
-from coachline.scheduling.booking import diary_of
+from coachline.scheduling.diary import diary_of
 from coachline.scheduling.precedence import winning_schedule
 from coachline.scheduling.slots import open_slots
 

@@ -7,8 +7,8 @@ from coachline import clock
 from coachline.api import Caller
 from coachline.database import Database, as_caller, unwrap
 from coachline.models import Input, Instant, Version, example
-from coachline.problems import Problem
-from coachline.scheduling.booking import diary_of, moment_after, refusal_for
+from coachline.scheduling.booking import again_if_changed, refusal_for
+from coachline.scheduling.diary import diary_of, moment_after
 from coachline.scheduling.precedence import winning_schedule
 from coachline.scheduling.schedule_input import SessionMinutes
 from coachline.scheduling.sessions import Reason
@@ -36,12 +36,7 @@ def reschedule(caller: Caller, session_id: UUID, request: Reschedule) -> Any:
     again, once, when the coach edits the availability meanwhile.
     """
     database = as_caller(caller)
-    try:
-        return _decide_and_write(database, session_id, request)
-    except Problem as refusal:
-        if refusal.code != "availability_changed":
-            raise
-        return _decide_and_write(database, session_id, request)
+    return again_if_changed(lambda: _decide_and_write(database, session_id, request))
 
 
 def _decide_and_write(database: Database, session_id: UUID, request: Reschedule) -> Any:
