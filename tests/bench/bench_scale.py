@@ -148,8 +148,12 @@ def prepare(stack: Stack) -> None:
     def told(what: str | None) -> None:
         say(f"{time.perf_counter() - begun:4.0f} s  {what}")
 
+    def progress(notice: psycopg.errors.Diagnostic) -> None:
+        if notice.severity_nonlocalized == "NOTICE":  # ANALYZE warns of every table that is not ours
+            told(notice.message_primary)
+
     with stack.database() as database:
-        database.add_notice_handler(lambda notice: told(notice.message_primary))
+        database.add_notice_handler(progress)
         fill(database, COACHES, SESSIONS)
         counted = database.execute(
             "select (select count(*) from session) as s, (select count(*) from review) as r"
