@@ -16,7 +16,7 @@ from aiohttp import web
 
 from devstack.clock import Clock
 
-KINDS = ("429", "500", "500-after", "timeout", "drop", "duplicate", "delay", "reorder")
+KINDS = ("429", "500", "500-after", "timeout", "drop", "duplicate", "delay", "delay-after", "reorder")
 HANG_SECONDS = 60
 DELIVERY_SECONDS = 15
 FLUSH_ATTEMPTS = 5
@@ -278,4 +278,6 @@ class Simulator:
             return web.Response()
         request[FAULT] = kind
         response: web.StreamResponse = await handler(request)
+        if fault and kind == "delay-after":  # carried out, and nobody is told yet
+            await asyncio.sleep(fault.delay_ms / 1000)
         return self.error(500) if kind == "500-after" else response

@@ -77,9 +77,9 @@ class OAuth:
                 self.forget(row["user"])
         return web.json_response({})
 
-    def forget(self, user_uri: str) -> None:
-        """End every token of a coach, as when he removes the application."""
-        for kind in ("access", "refresh"):
+    def forget(self, user_uri: str, *kinds: str) -> None:
+        """End every token of a coach, as when he removes the application; or those of a kind."""
+        for kind in kinds or ("access", "refresh"):
             for row in self._world.all(kind, user=user_uri):
                 self._store.delete(kind, row["id"])
 

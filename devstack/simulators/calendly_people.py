@@ -30,6 +30,7 @@ class People:
             "bookings": self._bookings,
             "tokens": lambda email: self._tokens(world.coach(email)["uri"]),
             "remove-app": lambda email: oauth.forget(world.coach(email)["uri"]),
+            "end-access": lambda email: oauth.forget(world.coach(email)["uri"], "access"),
             "disable-webhooks": lambda email: hooks.disable(world.coach(email)["uri"]),
         }
 

@@ -21,8 +21,8 @@ from uuid import uuid4
 
 import aiohttp
 
-from tests.bench.processes import cpu_seconds
 from tests.bench.table import machine, say, show
+from tests.support.processes import cpu_seconds
 from tests.support.stack import Stack, running_stack, wait_until
 from tests.support.zoom import zoom_event
 

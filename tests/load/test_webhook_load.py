@@ -1,7 +1,4 @@
-"""A webhook under load: how fast it answers with 50 in flight, and that nothing is lost. WEBHOOKS sets how many.
-
-`make bench-webhooks` sends thousands; the ordinary run a few, and asks of them only that all arrive.
-"""
+"""A webhook with 50 in flight: nothing is lost. How fast it answers, and at what cost, is for `make bench-webhooks`."""
 
 import asyncio
 import hashlib
@@ -15,9 +12,8 @@ import httpx
 from tests.support.stack import Stack, wait_until
 from tests.support.zoom import zoom_event
 
-COUNT = int(os.environ.get("WEBHOOKS", "200"))
+COUNT = 200
 IN_FLIGHT = 50
-LONGEST_MS = float(os.environ.get("WEBHOOK_P99_MS", "inf"))  # a figure needs a machine of its own
 
 
 async def sent(stack: Stack, bodies: list[bytes]) -> list[float]:
@@ -66,4 +62,3 @@ def test_no_delivery_is_lost_with_fifty_in_flight(stack: Stack) -> None:
     print(
         f"{COUNT} deliveries, {IN_FLIGHT} in flight: {rate:.0f}/s, p50 {p50:.0f} ms, p99 {p99:.0f} ms, load {load:.1f}"
     )
-    assert p99 <= LONGEST_MS

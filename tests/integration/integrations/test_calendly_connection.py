@@ -1,14 +1,28 @@
 """A coach connects a Calendly account, keeps it through refreshes, failures and races, and lets go of it."""
 
+import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
-from tests.support.calendly import Connected, connected_coach, consent, control, faults, make_due, people, sync
-from tests.support.stack import Stack
+from tests.support.calendly import (
+    Connected,
+    connected_coach,
+    consent,
+    control,
+    faults,
+    make_due,
+    people,
+    service_environment,
+    sync,
+)
+from tests.support.stack import Stack, wait_until
 from tests.support.story import at, iso, next_weekday, published_coach, slots
 
 
@@ -117,6 +131,72 @@ def test_two_processes_that_find_a_token_expired_refresh_it_once(stack: Stack, c
     control(stack, record=False)
 
 
+def test_two_processes_in_the_same_instant_refresh_once_and_both_go_on(stack: Stack, calendly: Connected) -> None:
+    expire_tokens(calendly)
+    control(stack, record=True)
+    asking = f"""
+from coachline.integrations.calendly_account import Account
+from coachline.service import as_service
+print(Account(as_service(), "{calendly.coach.user_id}").call("GET", "/users/me")["resource"]["email"])
+"""
+    environment = {**os.environ, **service_environment(stack)}
+    with stack.database() as database, psycopg.connect(stack.info["databaseUrl"]) as holder:
+        holder.execute("select 1 from private.calendly_token where coach_id = %s for update", [calendly.coach.user_id])
+        processes = [
+            subprocess.Popen([sys.executable, "-c", asking], env=environment, stdout=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+
+        def waiting() -> int:
+            row = database.execute(
+                """select count(*) as n from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock'
+                     and query like '%take_calendly_token%'"""
+            ).fetchone()
+            assert row is not None
+            return int(row["n"])
+
+        wait_until(lambda: waiting() == 2, what="both at the lease")
+        holder.rollback()
+    outputs = [process.communicate(timeout=30)[0] for process in processes]
+    grants = log(stack)["grants"]
+    control(stack, record=False)
+    assert [output.splitlines()[-1] for output in outputs] == [calendly.email] * 2
+    assert grants == 1
+
+
+def test_an_access_token_that_ends_in_the_middle_of_a_call_is_renewed(stack: Stack, calendly: Connected) -> None:
+    make_due(calendly)
+    with faults(stack, {"on": "GET /scheduled_events", "kind": "delay", "delayMs": 700}):
+        job = threading.Thread(target=sync, args=[stack])
+        job.start()
+        wait_until(lambda: _faults_left(stack) == 0, what="the call to be under way")
+        calendly.people("end-access", email=calendly.email)
+        job.join()
+    assert status_of(calendly)["lastError"] is None
+    assert status_of(calendly)["status"] == "CONNECTED"
+    assert calendly.people("tokens", email=calendly.email)["tokens"] == 2  # a new pair
+
+
+def test_an_account_that_is_taken_back_in_the_middle_of_a_call_is_to_be_connected_again(stack: Stack) -> None:
+    calendly = connected_coach(stack)
+    make_due(calendly)
+    with faults(stack, {"on": "GET /scheduled_events", "kind": "delay", "delayMs": 700}):
+        job = threading.Thread(target=sync, args=[stack])
+        job.start()
+        wait_until(lambda: _faults_left(stack) == 0, what="the call to be under way")
+        calendly.people("remove-app", email=calendly.email)
+        job.join()
+    assert status_of(calendly)["status"] == "RECONNECT_REQUIRED"
+    assert consent(stack, calendly.coach, calendly.email).status_code == 200
+    assert status_of(calendly)["status"] == "CONNECTED"
+
+
+def _faults_left(stack: Stack) -> int:
+    left: int = stack.http.post("/_sim/calendly/_control", json={}).json()["faults"][0]["times"]
+    return left
+
+
 def test_a_crash_after_the_refresh_asks_the_coach_to_connect_again_and_forgets_nothing(stack: Stack) -> None:
     calendly = connected_coach(stack)
     with stack.database() as database:
@@ -158,11 +238,11 @@ def test_a_dead_subscription_is_replaced_before_it_is_removed(stack: Stack, cale
     assert status_of(calendly)["webhookState"] == "active"
 
 
-@pytest.mark.parametrize("kind", ["429", "500", "500-after", "drop"])
+@pytest.mark.parametrize("kind", ["429", "500", "500-after", "drop", "timeout"])
 def test_a_sync_goes_on_after_whatever_calendly_does(stack: Stack, calendly: Connected, kind: str) -> None:
     for path in ("GET /webhook_subscriptions", "GET /event_types", "GET /scheduled_events", "GET /user_busy_times"):
         make_due(calendly)
-        with faults(stack, {"on": path, "kind": kind, "times": 3}):
+        with faults(stack, {"on": path, "kind": kind, "times": 3, "delayMs": 50}):
             sync(stack)
         make_due(calendly)
         assert sync(stack)["finished"] >= 1, (kind, path)

@@ -20,7 +20,17 @@ from coachline.events import RetryLater
 from coachline.integrations import calendly_account, calendly_events, calendly_identity, calendly_sync
 from coachline.operations import inbox
 from coachline.service import as_service
-from tests.support.calendly import Connected, connected_coach, control, deliver, email_of, make_due, people, sync
+from tests.support.calendly import (
+    Connected,
+    connected_coach,
+    control,
+    deliver,
+    email_of,
+    make_due,
+    people,
+    service_environment,
+    sync,
+)
 from tests.support.stack import SignedIn, Stack
 
 SEEDS = int(os.environ.get("CALENDLY_SEEDS", "1"))
@@ -166,31 +176,12 @@ def mentees(stack: Stack) -> dict[str, SignedIn]:
 @pytest.fixture(scope="module", autouse=True)
 def _within_the_stack(stack: Stack) -> Iterator[None]:
     """The service's own environment, for the processes that die: they are this one."""
-    info = stack.info
     caches: list[Any] = [secrets.load, settings.api_settings, settings.service_settings, settings.calendly_settings]
     caches += [calendly_account.api, calendly_account.auth]
-    environment = {
-        "STAGE": "local",
-        "SUPABASE_URL": info["supabaseUrl"],
-        "SUPABASE_PUBLISHABLE_KEY": info["publishableKey"],
-        "API_GATE_KEY": info["gate"]["value"],
-        "CLERK_ISSUER": info["issuer"],
-        "SECRETS_ID": "coachline/local/service",
-        "AWS_ENDPOINT_URL": info["awsEndpointUrl"],
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "CALENDLY_API_URL": info["simulators"]["calendly"],
-        "CALENDLY_AUTH_URL": info["simulators"]["calendly"],
-        "CALENDLY_CLIENT_ID": "coachline-local",
-        "PUBLIC_URL": stack.base_url,
-        "WEB_URL": stack.base_url,
-        "POWERTOOLS_METRICS_NAMESPACE": "Coachline",
-    }
     for cached in caches:
         cached.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
+        for name, value in service_environment(stack).items():
             patch.setenv(name, value)
         yield
     for cached in caches:

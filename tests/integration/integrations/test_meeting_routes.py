@@ -1,9 +1,11 @@
 """Who sees a meeting, changes it, joins it and starts it, and when. And that a start link is kept nowhere."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.integration.integrations.test_meetings import DAY, Booked
@@ -122,6 +124,11 @@ def test_a_meeting_that_zoom_refused_is_asked_for_again(stack: Stack, zoom: Zoom
     wait_until(lambda: state() == "READY", what="the meeting")
 
 
+def server_logs(data: Path) -> list[Path]:
+    """What the Postgres server that has its data there writes down."""
+    return list(data.parent.rglob("*.log"))
+
+
 def test_a_start_link_is_fresh_and_kept_nowhere(stack: Stack, zoom: ZoomAccount, booked: Booked) -> None:
     answers = [booked.coach.get(f"/api/sessions/{booked.id}/start") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200], answers[0].text
@@ -135,15 +142,21 @@ def test_a_start_link_is_fresh_and_kept_nowhere(stack: Stack, zoom: ZoomAccount,
                from pg_tables where schemaname in ('public', 'private')"""
         ).fetchall()
         dump = "\n".join(str(database.execute(row["q"].encode()).fetchone()) for row in rows)
+        [place] = database.execute("show data_directory").fetchall()
     assert stack.directory
     logs = "\n".join(path.read_text(errors="replace") for path in stack.directory.rglob("*.log"))
+    postgres = "\n".join(log.read_text(errors="replace") for log in server_logs(Path(place["data_directory"])))
+    aws = httpx.get(f"{stack.info['awsEndpointUrl']}/moto-api/data.json").text
     bus = stack.http.get("/_dev/events").text
     zak = [link.partition("zak=")[2] for link in links]
     assert all(len(key) > 20 for key in zak)
-    searched = {"database": dump, "logs": logs, "bus": bus}
+    searched = {"database": dump, "logs": logs, "bus": bus, "aws": aws, "postgres": postgres}
     found = [(place, word) for place, text in searched.items() for word in ("zak=", *zak) if word in text]
     assert found == []
-    assert all(booked.id in text for text in searched.values())  # so that it was looked for where it would be
+    # It was looked for where it would be: the session is there, and the others are the right places.
+    assert all(booked.id in searched[place] for place in ("database", "logs", "bus"))
+    assert "listening on" in postgres
+    assert "MeetingEvents" in aws
     sizes = ", ".join(f"{place} {len(text):,}" for place, text in searched.items())
     print(f"2 start links in none of these characters: {sizes}")
 

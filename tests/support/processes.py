@@ -24,6 +24,11 @@ def cpu_seconds(root: int) -> dict[str, float]:
     return spent
 
 
+def workers(root: int, function: str) -> list[int]:
+    """The processes of a stack that run a function, `function` its folder under functions/."""
+    return [pid for pid, _ in _descendants(root) if _part(pid) == function]
+
+
 def _descendants(root: int) -> list[tuple[int, int]]:
     """Every process below `root` with its parent, parents first."""
     children: dict[int, list[int]] = {}
