@@ -9,7 +9,8 @@ import boto3
 import pytest
 
 from tests.integration.integrations.test_meeting_deaths import kill
-from tests.support.stack import Stack
+from tests.support.processes import workers
+from tests.support.stack import Stack, wait_until
 from tests.support.zoom import deliver, zoom_event
 
 SECRET_ID = "coachline/local/service"
@@ -29,6 +30,10 @@ class Vault:
         document = json.dumps({**self.document, **changed})
         self._client.put_secret_value(SecretId=SECRET_ID, SecretString=document)
         kill(self._stack, WEBHOOK)
+        assert self._stack.process
+        root = self._stack.process.pid
+        wait_until(lambda: not workers(root, WEBHOOK), what="the end of its processes")
+        self._stack.http.get("/api/health")  # by then the stack has seen it, too
 
 
 @pytest.fixture

@@ -108,6 +108,25 @@ def test_a_meeting_that_nobody_opened_suggests_that_nobody_came(
     assert metrics(booked)["noShowSuggestion"] == "BOTH"
 
 
+@pytest.mark.parametrize(("who", "missing"), [("host", "MENTEE"), ("guest", "COACH")])
+def test_who_did_not_come_is_suggested_once_the_session_is_over_and_the_coach_decides(
+    frozen: Stack, zoom: ZoomAccount, booked: Booked, who: str, missing: str
+) -> None:
+    frozen.clock(minute(booked, 40))
+    moves = [
+        {"do": "start", "at": minute(booked, 0)},
+        {"do": "join", "who": who, "at": minute(booked, 1)},
+        {"do": "leave", "who": who, "at": minute(booked, 30)},
+        {"do": "end", "at": minute(booked, 30)},
+    ]
+    zoom.act(meeting_row(frozen, booked.id)["zoom_id"], *moves)
+    frozen.drain()
+    assert metrics(booked)["noShowSuggestion"] is None  # whoever is missing may still come
+    frozen.clock(minute(booked, 61))
+    assert metrics(booked)["noShowSuggestion"] == missing
+    assert booked.coach.get(f"/api/sessions/{booked.id}").json()["data"]["status"] == "SCHEDULED"
+
+
 def test_the_challenge_is_answered_at_once(stack: Stack, zoom: ZoomAccount) -> None:
     started = time.perf_counter()
     answer = zoom.control(challenge=True)
