@@ -96,7 +96,7 @@ bench-cold: install .aws-sam/.runnable .venv-bench/.stamp  ## Time cold starts, 
 bench-warm: install .aws-sam/.runnable  ## Time five routes, beside the bare database call of each; memory, size of the layer
 	@$(RUN) -m tests.bench.bench_warm
 
-.PHONY: check lint types validate build openapi openapi-check roles format
+.PHONY: check lint types validate build openapi openapi-check roles member-docs format
 check: lint types validate openapi-check test-template  ## Style, types, template, build, OpenAPI
 
 lint: .venv/.stamp
@@ -123,6 +123,9 @@ openapi-check: .venv/.stamp
 
 roles: .venv/.stamp  ## Write the table of who may call what into docs/roles.md
 	@$(RUN) scripts/roles_docs.py
+
+member-docs: .venv/.stamp  ## Write the tables of docs/member-data.md from the rule table
+	@$(RUN) scripts/member_docs.py
 
 format: .venv/.stamp  ## Put the code into shape
 	@.venv/bin/ruff check -q --fix .; .venv/bin/ruff format -q .

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.hostile import (
     SIGNED_ROUTES,
+    TRIES,
     WRITE_ROUTES,
     World,
     Write,
@@ -25,7 +26,6 @@ from tests.support.stack import Stack
 LARGER = dict.fromkeys(["/api/members/import", "/api/members/import/uploads"], 5_900_000)
 ROUTES = [route for route in WRITE_ROUTES if route not in SIGNED_ROUTES]
 every_write = pytest.mark.parametrize("write", ROUTES, ids=" ".join, indirect=True)
-TRIES = {("POST", "/api/members/validate")}  # answers 200 with what a write would refuse
 with_fields = pytest.mark.parametrize(
     "write",
     [route for route in ROUTES if has_fields(*route) and route not in TRIES],
@@ -53,7 +53,7 @@ NOT_JSON = {
     "a second document": b"1} {",
 }
 IN_DISGUISE: dict[type, list[Any]] = {
-    str: ["\0", "a\0b", "\ud800", "\udfffx", "x" * 3000, 5, True, {}, []],
+    str: ["\0", "a\0b", "\ud800", "\udfffx", "x" * 5000, 5, True, {}, []],
     int: [1.5, 1.0, -0.0, True, "1", 2**31, 2**63, -(2**63) - 1, 10**30, [], {}],
     float: [True, "1", 10**30, [], {}],
     bool: [0, 1, "true", "", [], 1.0],

@@ -1,8 +1,8 @@
 """The one table of what member data is: fields under RESO's names, and the rules that hold for them.
 
 It is read by `checks` (every write, the dry run, the import), by the form's schema, by the API's document and by
-docs/member-data.md. Names, lengths and values are those of RESO's Data Dictionary 2.0, resource Member; what is said
-of them is ours. Lengths count characters.
+docs/member-data.md. Names, lengths and values are those of RESO's Data Dictionary 2.0, resource Member, but for the
+lengths of what is on the account; what is said of them is ours. Lengths count characters.
 """
 
 import json
@@ -38,7 +38,7 @@ class Field:
     entry: str
     length: int | None = None
     lookup: str | None = None
-    on_account: bool = False  # of the user's account, and changed there
+    seen_by: str = "the member, ADMIN"
 
     @property
     def empty(self) -> Any:
@@ -196,10 +196,12 @@ FIELDS = (
     ),
 )
 
+_NAME = "As on the licence, without titles or designations. Changed by PATCH /api/user."
+_SEEN_NAME = "the other party of a session; everyone, of a published coach"
 ON_ACCOUNT = (
-    Field("first_name", "First name", "MemberFirstName", "text", "Casey", "Changed by PATCH /api/user.", 50),
-    Field("last_name", "Last name", "MemberLastName", "text", "Morgan", "Changed by PATCH /api/user.", 50),
-    Field("email", "E-mail", "MemberEmail", "text", "casey@example.com", "Changed where you sign in.", 80),
+    Field("first_name", "First name", "MemberFirstName", "text", "Casey", _NAME, 100, seen_by=_SEEN_NAME),
+    Field("last_name", "Last name", "MemberLastName", "text", "Morgan", _NAME, 100, seen_by=_SEEN_NAME),
+    Field("email", "E-mail", "MemberEmail", "text", "casey@example.com", "Changed where you sign in.", 320),
 )
 
 
