@@ -31,6 +31,7 @@ DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs/openapi.json").read_text())
 OPERATIONS = [(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods]
 WRITE_ROUTES = [(method, path) for method, path in OPERATIONS if method != "GET"]
 SIGNED_ROUTES = [(method, path) for method, path in OPERATIONS if path.startswith("/webhooks/")]
+TRIES = {("POST", "/api/members/validate")}  # answers 200 with what a write would refuse
 
 
 def has_fields(method: str, path: str) -> bool:
@@ -39,9 +40,6 @@ def has_fields(method: str, path: str) -> bool:
 
 
 HOLIDAYS = {"country": "US", "year": next_weekday(weeks=52).year, "timezone": "UTC", "except": []}
-
-TRIES = {("POST", "/api/members/validate")}
-"""Answers 200 with what a write would refuse."""
 
 _LEAKS = ("Traceback", 'File "', "site-packages", "psycopg", "pydantic", "PGRST", "SQLSTATE", "constraint")
 
