@@ -16,7 +16,7 @@ from aiohttp import web
 
 from devstack.clock import Clock
 
-KINDS = ("429", "500", "500-after", "timeout", "drop", "duplicate", "delay", "delay-after", "reorder")
+KINDS = ("429", "500", "500-after", "timeout", "drop", "drop-after", "duplicate", "delay", "delay-after", "reorder")
 HANG_SECONDS = 60
 DELIVERY_SECONDS = 15
 FLUSH_ATTEMPTS = 5
@@ -35,11 +35,13 @@ class Store:
             "create table if not exists item (kind text, id text, body text, primary key (kind, id)) without rowid;"
         )
         self._rows: dict[str, dict[str, Row]] = {}
+        self.changes = 0  # grows with every change, for those who remember what they computed
         for kind, name, body in self._file.execute("select kind, id, body from item"):
             self._rows.setdefault(kind, {})[name] = json.loads(body)
 
     def put(self, kind: str, name: str, row: Row) -> None:
         self._rows.setdefault(kind, {})[name] = row
+        self.changes += 1
         self._file.execute("insert or replace into item values (?, ?, ?)", (kind, name, json.dumps(row)))
 
     def get(self, kind: str, name: str) -> Row | None:
@@ -50,10 +52,12 @@ class Store:
 
     def delete(self, kind: str, name: str) -> None:
         self._rows.get(kind, {}).pop(name, None)
+        self.changes += 1
         self._file.execute("delete from item where kind = ? and id = ?", (kind, name))
 
     def clear(self) -> None:
         self._rows.clear()
+        self.changes += 1
         self._file.execute("delete from item")
 
     def close(self) -> None:
@@ -280,4 +284,6 @@ class Simulator:
         response: web.StreamResponse = await handler(request)
         if fault and kind == "delay-after":  # carried out, and nobody is told yet
             await asyncio.sleep(fault.delay_ms / 1000)
+        if kind == "drop-after" and request.transport:
+            request.transport.abort()
         return self.error(500) if kind == "500-after" else response

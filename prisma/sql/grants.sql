@@ -50,9 +50,10 @@ grant execute on function
   to authenticated, service_role;
 
 grant execute on function
-  public.plans_to_sync(), public.claim_lost_commands(integer, integer), public.stripe_writes(text[]),
-  public.mirror_subscription(jsonb, integer), public.record_subscription_change(jsonb, text, timestamptz),
-  public.mirror_coach_account(jsonb, integer), public.mirror_invoice(jsonb, integer), public.mirror_payment_methods(text, jsonb, text, integer),
+  public.plans_to_sync(), public.claim_lost_commands(integer, integer), public.stripe_write_position(),
+  public.mirror_subscriptions(jsonb, bigint), public.record_subscription_change(jsonb, text, timestamptz),
+  public.mirror_coach_account(jsonb, bigint), public.mirror_invoices(jsonb, bigint), public.mirror_payment_methods(text, jsonb, text, bigint),
+  public.notice_failed_payment(text, integer),
   public.finish_stripe_event(uuid), public.notice_trial_end(text, timestamptz), public.notice_expiring_cards(timestamptz),
   public.get_cursor(text), public.set_cursor(text, text), public.take_subscription_snapshot(date)
   to service_role;

@@ -123,7 +123,11 @@ class Catalog:
         return row
 
     def list_customers(self, given: Row) -> Row:
-        rows = [row for row in self._account.store.all("customer") if not row.get("deleted")]
+        since = given.get("created") if isinstance(given.get("created"), dict) else {}
+        since = int((since or {}).get("gte", 0))
+        rows = [
+            row for row in self._account.store.all("customer") if not row.get("deleted") and row["created"] >= since
+        ]
         return page([row for row in rows if row["email"] == given.get("email", row["email"])], given, "/v1/customers")
 
 

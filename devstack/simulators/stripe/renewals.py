@@ -29,14 +29,22 @@ class Renewals:
         self._invoices = invoices
         self._subscriptions = subscriptions
         self.final_action = "cancel"
+        self._known: tuple[int, Step | None] | None = None
 
     def advance(self, now: int) -> None:
         """Let everything happen that is due by `now`, in the order of time, each at its own instant."""
-        while step := min((each for each in self._steps() if each.at <= now), default=None, key=lambda each: each[:2]):
+        while (step := self._next()) and step.at <= now:
             self._account.now = max(step.at, self._account.now)
             step.run()
         self._account.now = max(now, self._account.now) if self._account.now <= now else now
         self._account.forget_old_events()
+
+    def _next(self) -> Step | None:
+        """The earliest step; computed again only when something has changed."""
+        changes = self._account.store.changes
+        if self._known is None or self._known[0] != changes:
+            self._known = changes, min(self._steps(), default=None, key=lambda each: each[:2])
+        return self._known[1]
 
     def _steps(self) -> Iterator[Step]:
         for row in self._account.store.all("subscription"):

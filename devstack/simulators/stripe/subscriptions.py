@@ -118,7 +118,7 @@ class Subscriptions:
 
     def update(self, name: str, given: Row) -> Row:
         row = self.alive(name, given)
-        at = given.get("proration_date") or self._account.now
+        at = self._proration_date(row, given)
         lines, changed = self._changes.change(row, given, at)
         immediately = given.get("proration_behavior") == "always_invoice" or changed["billing_cycle_anchor"] == at
         pending = given.get("payment_behavior") == "pending_if_incomplete" and immediately and lines
@@ -143,6 +143,14 @@ class Subscriptions:
             message = "A canceled subscription can only update its cancellation_details and metadata."
             raise StripeError(message, code="resource_missing" if row["status"] != "canceled" else None)
         return row
+
+    def _proration_date(self, row: Row, given: Row) -> int:
+        """Any second of the current period, also one that has passed."""
+        at = int(given.get("proration_date") or self._account.now)
+        item = row["items"]["data"][0]
+        if "proration_date" in given and not item["current_period_start"] <= at <= item["current_period_end"]:
+            raise StripeError("Invalid proration date: it must be within the current period.", param="proration_date")
+        return at
 
     def _invoice_change(self, before: Row, changed: Row, lines: list[Line], given: Row, *, pending: bool) -> Row:
         customer = self._account.get("customer", before["customer"])
@@ -175,7 +183,7 @@ class Subscriptions:
         """The invoice that a change would make now, or that comes next, as create_preview shows it."""
         row = self.alive(given.get("subscription", ""), {})
         asked = dict(given.get("subscription_details") or {})
-        at = asked.get("proration_date") or self._account.now
+        at = self._proration_date(row, asked)
         lines, changed = self._changes.change(row, asked, at)
         immediately = asked.get("proration_behavior") == "always_invoice" or changed["billing_cycle_anchor"] == at
         if not immediately:

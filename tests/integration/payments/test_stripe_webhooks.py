@@ -87,6 +87,7 @@ def test_a_type_that_nobody_asked_for_is_answered_and_forgotten(stack: Stack) ->
         ({"data": {"object": {"id": "sub_unknown"}}, "type": "customer.subscription.updated"}, True),
         ({"data": {"object": {"id": "in_unknown"}}, "type": "invoice.paid"}, True),
         ({"account": "acct_other"}, True),
+        ({"livemode": True}, True),
         ({"api_version": "2020-08-27"}, True),
         ({"data": None}, False),
         ({"data": {"object": {"id": 5}}}, False),

@@ -1,7 +1,8 @@
 """What we ask of Stripe, so that it happens once whatever breaks.
 
 The database commits a command before the call is made, with the idempotency key of the call. After a crash the janitor
-repeats it: with the same key while Stripe keeps that (24 hours), later by first looking whether it has been done.
+repeats it: with the same key while that helps (Stripe keeps it for 24 hours, and a failure with it), later by first
+looking whether it has been done.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from coachline.payments.stripe_api import asking, client
 from coachline.problems import NotFound, Problem, Unavailable
 
 KEY_KEPT = timedelta(hours=23)  # an hour less than Stripe says
+ATTEMPTS_WITH_KEY = 3
 Command = Mapping[str, Any]
 
 
@@ -62,18 +64,26 @@ def customer_of(database: Database, person: Mapping[str, Any]) -> str:
     """The user's customer at Stripe, made when there is none: found again by our id in its metadata after a crash."""
     if known := person["stripe_customer_id"]:
         return str(known)
-    ours = str(person["user_id"])
-    for page in (
-        client().v1.customers.list({"email": person["email"], "limit": 100}).auto_paging_iter()
-        if person["email"]
-        else ()
-    ):
-        if page.metadata and page.metadata.to_dict().get("user_id") == ours:
-            return _recorded(database, ours, page.id)
-    asked: dict[str, Any] = {"metadata": {"user_id": ours}}
-    asked |= {name: person[name] for name in ("email", "name") if person[name]}
-    made = client().v1.customers.create(asked, {"idempotency_key": f"customer:{ours}"})  # type: ignore[arg-type]  # a plain dictionary
-    return _recorded(database, ours, made.id)
+    ours, since = str(person["user_id"]), datetime.fromisoformat(person["since"])
+    if clock.now() - since > KEY_KEPT and (made := _customer_made(ours, since)):
+        return _recorded(database, ours, made)
+    asked: Any = {"metadata": {"user_id": ours}} | {name: person[name] for name in ("email", "name") if person[name]}
+    try:
+        made = client().v1.customers.create(asked, {"idempotency_key": f"customer:{ours}"}).id
+    except (stripe.IdempotencyError, stripe.APIError):  # the name has changed since; or Stripe keeps the failure
+        made = _customer_made(ours, since)
+        if made is None:
+            raise
+    return _recorded(database, ours, made)
+
+
+def _customer_made(ours: str, since: datetime) -> str | None:
+    """Walks what was made since we first wanted this customer: Stripe's search lags behind by a minute and more."""
+    wanted: Any = {"created": {"gte": int(since.timestamp()) - 300}, "limit": 100}
+    for customer in client().v1.customers.list(wanted).auto_paging_iter():
+        if customer.metadata and customer.metadata.to_dict().get("user_id") == ours:
+            return str(customer.id)
+    return None
 
 
 def _recorded(database: Database, user_id: str, customer: str) -> str:
@@ -88,9 +98,12 @@ class _Once:
         self.parameters: Mapping[str, Any] = command["parameters"]
         self.subject = str(command["subject_id"])
         self.customer = customer
-        age = clock.now() - datetime.fromisoformat(command["sent_at"])
-        self.forgotten = age > KEY_KEPT
-        again = f":{age.days}" if self.forgotten else ""
+        attempt = command["attempts"]
+        # Stripe keeps failures with the key, too: after a few of them only a look tells what has happened.
+        self.forgotten = (
+            clock.now() - datetime.fromisoformat(command["sent_at"]) > KEY_KEPT or attempt > ATTEMPTS_WITH_KEY
+        )
+        again = f":{attempt}" if self.forgotten else ""
         self.key: Any = {"idempotency_key": command["idempotency_key"] + again}
         self.subscription = str(self.parameters.get("stripe_subscription_id"))
 
@@ -134,7 +147,7 @@ def change_of(subscription: stripe.Subscription, price: str, proration_date: int
 def _change_subscription(once: _Once) -> stripe.StripeObject:
     current = client().v1.subscriptions.retrieve(once.subscription)
     price = once.parameters["price"]
-    if once.forgotten and current["items"].data[0].price.id == price:
+    if once.forgotten and (current["items"].data[0].price.id == price or current.pending_update):
         return current
     asked = change_of(current, price, once.parameters.get("proration_date"))
     asked |= {"payment_behavior": "pending_if_incomplete", "expand": ["latest_invoice.confirmation_secret"]}

@@ -32,6 +32,18 @@ def subscription_row(subscription: Mapping[str, Any]) -> Row:
     }
 
 
+def history_row(subscription: Mapping[str, Any]) -> Row:
+    """What an event tells of a subscription at its moment, in whatever version of the API it was rendered."""
+    items = (subscription.get("items") or {}).get("data") or [{}]
+    price = items[0].get("price") or items[0].get("plan") or subscription.get("plan") or {}
+    return {
+        "stripe_subscription_id": subscription["id"],
+        "status": str(subscription["status"]).upper(),
+        "price": price.get("id"),
+        "collection_paused": bool(subscription.get("pause_collection")),
+    }
+
+
 def invoice_row(invoice: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> Row:
     """Of an invoice and all of its lines (the object itself carries the first ten)."""
     return {

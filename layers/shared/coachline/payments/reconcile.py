@@ -4,17 +4,18 @@ An event that never arrived goes the way of one that did: into the inbox, and fr
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from coachline.database import Database
-from coachline.payments import sync
+from coachline.logs import logger
+from coachline.payments import mirror, sync
 from coachline.payments.stripe_api import asking, client, plain
 from coachline.payments.stripe_event_types import EVENT_TYPES
+from coachline.problems import NotFound
 
 CURSOR = "stripe.events"
-SWEEP = "stripe.subscriptions"
 PAGE = 100
-TYPES_PER_CALL = 20  # Stripe's limit
 
 
 def catch_up(database: Database, receive: Callable[[dict[str, Any]], None]) -> int:
@@ -25,8 +26,7 @@ def catch_up(database: Database, receive: Callable[[dict[str, Any]], None]) -> i
     listed = 0
     while True:
         position = database.read("get_cursor", name=CURSOR)
-        with asking():
-            events = _page(position)
+        events = _page(position)
         for event in events:
             if event["type"] in EVENT_TYPES:
                 receive(event)
@@ -38,35 +38,62 @@ def catch_up(database: Database, receive: Callable[[dict[str, Any]], None]) -> i
 
 
 def _page(position: str | None) -> list[dict[str, Any]]:
-    """The next page of events after one, oldest first."""
+    """The next page of events after one, oldest first; from the oldest that Stripe has, when it has forgotten that."""
     if position:
-        found = client().v1.events.list({"limit": PAGE, "ending_before": position}).data
-        return [plain(event) for event in found][::-1]
+        try:
+            with asking():
+                found = client().v1.events.list({"limit": PAGE, "ending_before": position}).data
+            return [plain(event) for event in found][::-1]
+        except NotFound:
+            logger.warning("reconcile.cursor_forgotten", event_id=position)
     oldest: list[dict[str, Any]] = []
-    for event in client().v1.events.list({"limit": PAGE}).auto_paging_iter():
-        oldest = [plain(event), *oldest[: PAGE - 1]]
+    with asking():
+        for event in client().v1.events.list({"limit": PAGE}).auto_paging_iter():
+            oldest = [plain(event), *oldest[: PAGE - 1]]
     return oldest
 
 
 def sweep(database: Database, *, batch: int = 2000) -> dict[str, int]:
-    """Mirror every subscription and its latest invoice once more, in bounded runs: how many, and how many had drifted.
+    """Mirror subscriptions and invoices once more, a page of a hundred at a time: how many, and how many had drifted.
 
-    A run goes on where the last one stopped; after the end it begins anew.
+    Each list is walked in runs of about `batch` objects: one goes on where the last one stopped, after the end anew.
     """
-    counts = {"subscriptions": 0, "drifted": 0}
-    position = database.read("get_cursor", name=SWEEP)
-    while counts["subscriptions"] < batch:
-        asked: Any = {"limit": PAGE, "status": "all"} | ({"starting_after": position} if position else {})
-        with asking():
-            found = client().v1.subscriptions.list(asked).data
-        for each in found:
-            counts["subscriptions"] += 1
-            answers = [sync.subscription(database, each.id)]
-            if each.latest_invoice:
-                answers.append(sync.invoice(database, str(each.latest_invoice)))
-            counts["drifted"] += any(answer.get("changed") for answer in answers)
-        position = found[-1].id if len(found) == PAGE else None
-        database.write("set_cursor", name=SWEEP, reached=position)
+    subscriptions, drifted = _walk(database, "subscriptions", batch)
+    invoices, wrong = _walk(database, "invoices", batch)
+    return {"subscriptions": subscriptions, "invoices": invoices, "drifted": drifted + wrong}
+
+
+def _walk(database: Database, kind: str, batch: int) -> tuple[int, int]:
+    cursor = f"stripe.{kind}"
+    position, seen, drifted = database.read("get_cursor", name=cursor), 0, 0
+    while seen < batch:
+        found: list[dict[str, Any]] = []
+        try:
+            answer = sync.written(database, f"mirror_{kind}", partial(_page_of, kind, position, found))
+        except NotFound:
+            if position is None:
+                raise
+            position = None  # Stripe has forgotten the object where the last run stopped
+            continue
+        answers = [answer, *(_AGAIN[kind](database, name) for name in answer["stale"])]
+        seen += len(found)
+        drifted += sum(each["changed"] for each in answers)
+        position = found[-1]["id"] if len(found) == PAGE else None
+        database.write("set_cursor", name=cursor, reached=position)
         if position is None:
             break
-    return counts
+    return seen, drifted
+
+
+def _page_of(kind: str, after: str | None, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a page of objects, which are added to `found`."""
+    asked: Any = {"limit": PAGE} | ({"starting_after": after} if after else {})
+    if kind == "subscriptions":
+        asked["status"] = "all"
+        found += [plain(each) for each in client().v1.subscriptions.list(asked).data]
+        return [mirror.subscription_row(each) for each in found]
+    found += [plain(each) for each in client().v1.invoices.list(asked).data]
+    return [sync.invoice_row(each) for each in found]
+
+
+_AGAIN = {"subscriptions": sync.subscription, "invoices": sync.invoice}

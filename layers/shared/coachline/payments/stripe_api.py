@@ -45,6 +45,11 @@ def client() -> stripe.StripeClient:
     )
 
 
+def is_live() -> bool:
+    """Whether our key moves real money: secret and restricted keys name their mode (sk_live_…, rk_test_…)."""
+    return secrets.stripe_key().split("_")[1] == "live"
+
+
 @contextmanager
 def asking() -> Iterator[None]:
     """Stripe's errors as problems: Declined, Refused, NotFound; Unavailable when it is not known what happened."""

@@ -12,6 +12,7 @@ from typing import Any
 from coachline.database import Database
 from coachline.events import PermanentFailure
 from coachline.payments import mirror, sync
+from coachline.payments.stripe_api import is_live
 from coachline.payments.stripe_event_types import HISTORY
 from coachline.problems import NotFound
 
@@ -24,8 +25,9 @@ def apply(database: Database, event_id: str, event_type: str, payload: Mapping[s
     subject = data.get("object") if isinstance(data, Mapping) else None
     if not isinstance(subject, Mapping) or not isinstance(subject.get("id"), str):
         raise PermanentFailure("The event has no data.object.id")
-    # Of a connected account, only the account itself is mirrored here.
-    if (payload.get("account") is None) != event_type.startswith("account."):
+    # Of a connected account, only the account itself is mirrored here; of the other mode nothing.
+    of_us = (payload.get("account") is None) != event_type.startswith("account.")
+    if of_us and bool(payload.get("livemode")) is is_live():
         with suppress(NotFound):
             _handler_of(event_type)(database, subject, payload)
     database.write("finish_stripe_event", event_id=event_id)
@@ -39,12 +41,12 @@ def _handler_of(event_type: str) -> Callable[[Database, _Object, Mapping[str, An
 
 
 def _subscription(database: Database, subject: _Object, event: Mapping[str, Any]) -> None:
-    if sync.subscription(database, subject["id"])["state"] == "unknown":
+    if sync.subscription(database, subject["id"])["unknown"]:
         return
     if event["type"] in HISTORY:
         database.write(
             "record_subscription_change",
-            row_=mirror.subscription_row(subject),
+            row_=mirror.history_row(subject),
             event_id=event["id"],
             occurred_at=datetime.fromtimestamp(event["created"], UTC).isoformat(),
         )
@@ -53,8 +55,11 @@ def _subscription(database: Database, subject: _Object, event: Mapping[str, Any]
         database.write("notice_trial_end", stripe_subscription_id=subject["id"], ends_at=ends_at)
 
 
-def _invoice(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+def _invoice(database: Database, subject: _Object, event: Mapping[str, Any]) -> None:
     sync.invoice(database, subject["id"])
+    if event["type"] == "invoice.payment_failed":
+        attempt = subject["attempt_count"]
+        database.write("notice_failed_payment", stripe_invoice_id=subject["id"], attempt=attempt)
 
 
 def _invoice_payment(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Subscriptions: what is asked for here is asked of Stripe, and becomes true when Stripe says so (DOMAIN E)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -16,6 +16,10 @@ from coachline.pagination import PageQuery, decode_cursor, page
 from coachline.payments import commands, mirror
 from coachline.payments.plans import BillingInterval
 from coachline.payments.stripe_api import asking, client, plain
+from coachline.problems import Unprocessable
+
+PREVIEW_KEPT = timedelta(hours=1)
+CLOCKS_DIFFER = timedelta(seconds=30)
 
 
 class SubscriptionStatus(StrEnum):
@@ -197,7 +201,13 @@ def subscribe(caller: Caller, body: SubscriptionInput) -> Any:
 
 
 def change(caller: Caller, subscription_id: UUID, body: SubscriptionChange) -> Any:
-    """`ChangeResult`; 402 payment_declined, 409 invalid_transition or no_change, 422 currency_locked."""
+    """`ChangeResult`; 402 payment_declined, 409 invalid_transition or no_change, 422 currency_locked, preview_expired.
+
+    Stripe prorates to any instant of the period, so that an old one would give back what has been used.
+    """
+    now = clock.now()
+    if body.proration_date and not now - PREVIEW_KEPT <= body.proration_date <= now + CLOCKS_DIFFER:
+        raise Unprocessable("This preview is not of the last hour. Ask for a new one.", code="preview_expired")
     if body.preview:
         return {"preview": preview(caller, subscription_id, body), "subscription": None}
     parameters = {"plan_id": str(body.plan_id)}

@@ -1,7 +1,7 @@
-"""One way from Stripe to the mirror, for events, jobs and repairs alike: fetch the object, write what it says.
+"""One way from Stripe to the mirror, for events, jobs and repairs alike: fetch objects, write what they say.
 
-The count of writes is read before the fetch and said with the write, which is refused when another was faster. Then the
-object is fetched again: what is written was fetched after everything that was written before.
+Every write of the mirror has a number. How far they are is read before the fetch and said with the write, which leaves
+out what was written meanwhile. That is fetched again: what is written was fetched after all that was written before.
 """
 
 from collections.abc import Callable
@@ -18,26 +18,21 @@ Row = dict[str, Any]
 
 
 def subscription(database: Database, name: str) -> Row:
-    """Mirror a subscription: {"state": "written" or "unknown" (not one of ours), "changed": …}."""
+    """Mirror a subscription: how many were "written" and "changed", or "unknown" (not one of ours)."""
 
-    def fetch() -> Row:
-        return {"row_": mirror.subscription_row(plain(client().v1.subscriptions.retrieve(name)))}
+    def fetch() -> list[Row]:
+        return [mirror.subscription_row(plain(client().v1.subscriptions.retrieve(name)))]
 
-    return _written(database, name, fetch, lambda found: database.write("mirror_subscription", **found))
+    return _fresh(lambda: written(database, "mirror_subscriptions", fetch), name)
 
 
 def invoice(database: Database, name: str) -> Row:
-    """Mirror an invoice with all of its lines, of which the object itself carries the first ten."""
+    """Mirror an invoice with all of its lines."""
 
-    def fetch() -> Row:
-        found = plain(client().v1.invoices.retrieve(name))
-        lines = found["lines"]["data"]
-        if found["lines"]["has_more"]:
-            listed = client().v1.invoices.line_items.list(name, {"limit": 100})
-            lines = [plain(line) for line in listed.auto_paging_iter()]
-        return {"row_": mirror.invoice_row(found, lines)}
+    def fetch() -> list[Row]:
+        return [invoice_row(plain(client().v1.invoices.retrieve(name)))]
 
-    return _written(database, name, fetch, lambda found: database.write("mirror_invoice", **found))
+    return _fresh(lambda: written(database, "mirror_invoices", fetch), name)
 
 
 def coach_account(database: Database, name: str) -> Row:
@@ -61,15 +56,37 @@ def payment_methods(database: Database, customer: str) -> Row:
         default = (found.get("invoice_settings") or {}).get("default_payment_method")
         return {"customer": customer, "methods": methods, "default_method": default}
 
-    return _written(database, customer, fetch, lambda found: database.write("mirror_payment_methods", **found))
-
-
-def _written(database: Database, name: str, fetch: Callable[[], Row], write: Callable[[Row], Row]) -> Row:
-    for _ in range(TRIES):
-        seen = database.read("stripe_writes", ids=[name])[name]
+    def write() -> Row:
+        seen = database.read("stripe_write_position")
         with asking():
             found = fetch()
-        answer = write({**found, "seen": seen})
-        if answer["state"] != "stale":
+        answer: Row = database.write("mirror_payment_methods", **found, seen=seen)
+        return answer | {"stale": [customer] if answer["state"] == "stale" else []}
+
+    return _fresh(write, customer)
+
+
+def invoice_row(found: Row) -> Row:
+    """The row of an invoice; beyond ten lines, which the object itself carries, they are fetched."""
+    lines = found["lines"]["data"]
+    if found["lines"]["has_more"]:
+        listed = client().v1.invoices.line_items.list(found["id"], {"limit": 100})
+        lines = [plain(line) for line in listed.auto_paging_iter()]
+    return mirror.invoice_row(found, lines)
+
+
+def written(database: Database, function: str, fetch: Callable[[], list[Row]]) -> Row:
+    """Mirror what `fetch` answers, in one write: the counts, and the ids of what was written meanwhile ("stale")."""
+    seen = database.read("stripe_write_position")
+    with asking():
+        rows = fetch()
+    answer: Row = database.write(function, rows=rows, seen=seen)
+    return answer
+
+
+def _fresh(write: Callable[[], Row], name: str) -> Row:
+    for _ in range(TRIES):
+        answer = write()
+        if not answer["stale"]:
             return answer
     raise RetryLater(5, f"{name} changes all the time")

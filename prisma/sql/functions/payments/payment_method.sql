@@ -24,7 +24,7 @@ begin
   if answer is not null then
     return answer;
   end if;
-  insert into private.billing_customer (user_id) values (caller) on conflict do nothing;
+  insert into private.billing_customer (user_id, created_at) values (caller, private.now()) on conflict do nothing;
   return private.end_idempotent(private.answer(200, jsonb_build_object(
     'command', private.start_command('setup_intent.create', caller, gen_random_uuid(), '{}'))));
 end $$;

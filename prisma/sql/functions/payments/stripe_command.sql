@@ -1,12 +1,12 @@
--- Starts a command: committed before the call to Stripe. One of a kind at a time for one object: a second caller is told to wait, until the
--- janitor has found out what became of the first.
+-- Starts a command: committed before the call to Stripe. One at a time for one object, of whatever kind: a second caller is told to wait, until
+-- the janitor has found out what became of the first. Otherwise a lost pause that is repeated could undo the resumption after it.
 create or replace function private.start_command(kind text, person uuid, subject uuid, parameters jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   made private.stripe_command;
   id uuid := gen_random_uuid();
 begin
-  if exists (select 1 from private.stripe_command c where c.kind = start_command.kind and c.subject_id = subject and c.state = 'SENT') then
+  if exists (select 1 from private.stripe_command c where c.subject_id = subject and c.state = 'SENT') then
     perform private.refuse(409, 'request_in_progress', 'An earlier request about this is not finished yet. Try again in a few minutes.');
   end if;
   insert into private.stripe_command (id, kind, user_id, subject_id, parameters, idempotency_key, sent_at)
@@ -18,9 +18,10 @@ create or replace function private.command_json(c private.stripe_command) return
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
     'id', c.id, 'kind', c.kind, 'subject_id', c.subject_id, 'parameters', c.parameters, 'idempotency_key', c.idempotency_key,
-    'sent_at', c.sent_at, 'customer', (
+    'sent_at', c.sent_at, 'attempts', c.attempts, 'customer', (
       select jsonb_build_object(
-        'user_id', u.id, 'email', u.email, 'name', private.display_name(u.id), 'stripe_customer_id', b.stripe_customer_id)
+        'user_id', u.id, 'email', u.email, 'name', private.display_name(u.id), 'stripe_customer_id', b.stripe_customer_id,
+        'since', coalesce(b.created_at, c.sent_at))
       from public.user_account u left join private.billing_customer b on b.user_id = u.id where u.id = c.user_id));
 $$;
 

@@ -1,19 +1,22 @@
--- The mirror of Stripe, written by the service alone. Each object is fetched from Stripe after its count of writes was read here; the write
--- says that count, and is refused when another was faster: then the object is fetched again. So no order of events can turn it back.
+-- The mirror of Stripe, written by the service alone. Every write takes the next number of one sequence. Whoever mirrors reads how far that is,
+-- then fetches objects from Stripe, one or a page of them, and says the number with the write: an object that has been written since is refused,
+-- because the other may have fetched it later, and is fetched again. So no order of events can turn the mirror back.
+drop function if exists public.stripe_writes(text[]), private.take_write(text, integer);
+drop function if exists public.mirror_subscription(jsonb, integer), public.mirror_invoice(jsonb, integer);
+drop function if exists public.mirror_payment_methods(text, jsonb, text, integer);
 
-create or replace function public.stripe_writes(ids text[]) returns jsonb
+create or replace function public.stripe_write_position() returns bigint
 language plpgsql stable security definer set search_path = '' as $$
 begin
   perform private.require_service();
-  return (select coalesce(jsonb_object_agg(i.id, coalesce(o.writes, 0)), '{}')
-          from unnest(ids) i (id) left join private.stripe_object o on o.id = i.id);
+  return (select w.last_value from private.stripe_write w);
 end $$;
 
-create or replace function private.take_write(object_id text, seen integer) returns boolean
+create or replace function private.take_write(object_id text, seen bigint) returns boolean
 language plpgsql volatile security definer set search_path = '' as $$
 begin
-  insert into private.stripe_object (id) values (object_id) on conflict do nothing;
-  update private.stripe_object o set writes = o.writes + 1 where o.id = object_id and o.writes = seen;
+  insert into private.stripe_object as o (id, last_write) values (object_id, nextval('private.stripe_write'))
+  on conflict (id) do update set last_write = excluded.last_write where o.last_write <= seen;
   return found;
 end $$;
 
@@ -25,17 +28,44 @@ language sql stable security definer set search_path = '' as $$
     (select b.user_id from private.billing_customer b where b.user_id = claimed and b.stripe_customer_id is null));
 $$;
 
--- `row` is coachline.payments.mirror's reading of the object; `event` {id, at} says which event told of it, if one did.
-create or replace function public.mirror_subscription(row_ jsonb, seen integer) returns jsonb
+-- `rows` are coachline.payments.mirror's readings of objects, fetched after `seen` was read. Sorted, so that two pages never wait for each other
+-- crosswise. The answer counts what is written, what of that has changed and what is not of ours, and names what is stale.
+create or replace function public.mirror_subscriptions(rows jsonb, seen bigint) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform private.require_service();
+  return private.answer(200, private.mirrored(array(
+    select private.mirror_subscription(r.value, seen) from (
+      select value from jsonb_array_elements(rows) order by value ->> 'stripe_subscription_id') r)));
+end $$;
+
+create or replace function public.mirror_invoices(rows jsonb, seen bigint) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform private.require_service();
+  return private.answer(200, private.mirrored(array(
+    select private.mirror_invoice(r.value, seen) from (
+      select value from jsonb_array_elements(rows) order by value ->> 'stripe_invoice_id') r)));
+end $$;
+
+create or replace function private.mirrored(outcomes jsonb[]) returns jsonb
+language sql immutable set search_path = '' as $$
+  select jsonb_build_object(
+    'written', count(*) filter (where o ->> 'state' = 'written'), 'changed', count(*) filter (where (o ->> 'changed')::boolean),
+    'unknown', count(*) filter (where o ->> 'state' = 'unknown'),
+    'stale', coalesce(jsonb_agg(o ->> 'id') filter (where o ->> 'state' = 'stale'), '[]'))
+  from unnest(outcomes) o;
+$$;
+
+create or replace function private.mirror_subscription(row_ jsonb, seen bigint) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   mine private.subscription;
   price private.plan_price;
   before private.subscription;
 begin
-  perform private.require_service();
   if not private.take_write(row_ ->> 'stripe_subscription_id', seen) then
-    return private.answer(200, jsonb_build_object('state', 'stale'));
+    return jsonb_build_object('state', 'stale', 'id', row_ ->> 'stripe_subscription_id');
   end if;
   -- Ours by what Stripe's object says of itself and by whose customer it is; an id that a caller wrote into his row proves nothing.
   select * into mine from private.subscription s
@@ -44,7 +74,7 @@ begin
     and s.user_id = private.user_of_customer(row_ ->> 'customer', s.user_id)
   for update;
   if mine.id is null then
-    return private.answer(200, jsonb_build_object('state', 'unknown'));  -- not one of ours
+    return jsonb_build_object('state', 'unknown');  -- not one of ours
   end if;
   select * into price from private.plan_price c where c.stripe_price_id = row_ ->> 'price';
   before := mine;
@@ -65,7 +95,7 @@ begin
     perform private.emit('SubscriptionStatusChanged', jsonb_build_object(
       'subscriptionId', mine.id, 'userId', mine.user_id, 'planId', mine.plan_id, 'before', before.status, 'after', mine.status));
   end if;
-  return private.answer(200, jsonb_build_object('state', 'written', 'changed', before is distinct from mine));
+  return jsonb_build_object('state', 'written', 'changed', before is distinct from mine);
 end $$;
 
 -- What an event says the subscription was at its moment: the history that reports are computed from.
@@ -87,19 +117,18 @@ begin
   return private.answer(200, '{}');
 end $$;
 
-create or replace function public.mirror_invoice(row_ jsonb, seen integer) returns jsonb
+create or replace function private.mirror_invoice(row_ jsonb, seen bigint) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   person uuid := private.user_of_customer(row_ ->> 'customer');
   before private.invoice;
   mine private.invoice;
 begin
-  perform private.require_service();
   if not private.take_write(row_ ->> 'stripe_invoice_id', seen) then
-    return private.answer(200, jsonb_build_object('state', 'stale'));
+    return jsonb_build_object('state', 'stale', 'id', row_ ->> 'stripe_invoice_id');
   end if;
   if person is null then
-    return private.answer(200, jsonb_build_object('state', 'unknown'));
+    return jsonb_build_object('state', 'unknown');
   end if;
   select * into before from private.invoice i where i.stripe_invoice_id = row_ ->> 'stripe_invoice_id' for update;
   insert into private.invoice as i (
@@ -117,20 +146,22 @@ begin
     period_start = excluded.period_start, period_end = excluded.period_end, paid_at = excluded.paid_at,
     hosted_invoice_url = excluded.hosted_invoice_url, invoice_pdf_url = excluded.invoice_pdf_url
   returning * into mine;
-  delete from private.invoice_line l where l.invoice_id = mine.id;
-  insert into private.invoice_line (invoice_id, position, description, amount, quantity, proration, period_start, period_end)
-  select mine.id, l.ordinality, l.value ->> 'description', (l.value ->> 'amount')::bigint, (l.value ->> 'quantity')::integer,
-         (l.value ->> 'proration')::boolean, (l.value ->> 'period_start')::timestamptz, (l.value ->> 'period_end')::timestamptz
-  from jsonb_array_elements(row_ -> 'lines') with ordinality l;
+  if before is distinct from mine or mine.status = 'DRAFT' then  -- what is final keeps its lines
+    delete from private.invoice_line l where l.invoice_id = mine.id;
+    insert into private.invoice_line (invoice_id, position, description, amount, quantity, proration, period_start, period_end)
+    select mine.id, l.ordinality, l.value ->> 'description', (l.value ->> 'amount')::bigint, (l.value ->> 'quantity')::integer,
+           (l.value ->> 'proration')::boolean, (l.value ->> 'period_start')::timestamptz, (l.value ->> 'period_end')::timestamptz
+    from jsonb_array_elements(row_ -> 'lines') with ordinality l;
+  end if;
   if mine.status = 'OPEN' and mine.attempt_count > 0 then
     perform private.give_notice('payment_failed', mine.stripe_invoice_id, mine.attempt_count::text, 'PaymentFailed', jsonb_build_object(
       'userId', person, 'invoiceId', mine.id, 'attempt', mine.attempt_count, 'nextAttempt', mine.next_payment_attempt));
   end if;
-  return private.answer(200, jsonb_build_object('state', 'written', 'changed', before is distinct from mine));
+  return jsonb_build_object('state', 'written', 'changed', before is distinct from mine);
 end $$;
 
 -- The methods that Stripe lists for a customer, and the default: those that are not listed any more are detached.
-create or replace function public.mirror_payment_methods(customer text, methods jsonb, default_method text, seen integer) returns jsonb
+create or replace function public.mirror_payment_methods(customer text, methods jsonb, default_method text, seen bigint) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   person uuid := private.user_of_customer(customer);
@@ -179,6 +210,22 @@ begin
   end if;
   perform private.emit(event, payload);
   return true;
+end $$;
+
+-- An attempt that failed, which an event told of: the mirror notices only the latest. Nothing is said of what is paid or given up meanwhile.
+create or replace function public.notice_failed_payment(stripe_invoice_id text, attempt integer) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  mine private.invoice;
+begin
+  perform private.require_service();
+  select * into mine from private.invoice i where i.stripe_invoice_id = notice_failed_payment.stripe_invoice_id;
+  if mine.status = 'OPEN' and attempt between 1 and mine.attempt_count then
+    perform private.give_notice('payment_failed', stripe_invoice_id, attempt::text, 'PaymentFailed', jsonb_build_object(
+      'userId', mine.user_id, 'invoiceId', mine.id, 'attempt', attempt,
+      'nextAttempt', case when attempt = mine.attempt_count then mine.next_payment_attempt end));
+  end if;
+  return private.answer(200, '{}');
 end $$;
 
 create or replace function public.notice_trial_end(stripe_subscription_id text, ends_at timestamptz) returns jsonb

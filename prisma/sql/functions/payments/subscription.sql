@@ -95,7 +95,7 @@ begin
   -- One trial per person: whoever had one, or a paid subscription, pays from the start.
   trial := case when exists (select 1 from private.subscription s where s.user_id = caller and s.current_period_start is not null)
                 then 0 else price.trial_days end;
-  insert into private.billing_customer (user_id) values (caller) on conflict do nothing;
+  insert into private.billing_customer (user_id, created_at) values (caller, private.now()) on conflict do nothing;
   insert into private.subscription (user_id, plan_id, plan_price_id, created_at, updated_at)
   values (caller, wanted.id, price.id, private.now(), private.now()) returning * into made;
   return private.end_idempotent(private.answer(201, jsonb_build_object(
@@ -128,7 +128,7 @@ begin
   if answer is not null then
     return answer;
   end if;
-  select * into mine from private.subscription s where s.id = subscription_id and (s.user_id = caller or private.caller_is('ADMIN')) for update;
+  select * into mine from private.subscription s where s.id = subscription_id and s.user_id = caller for update;
   if mine.id is null then
     perform private.refuse(404, 'not_found', 'There is no such subscription.');
   end if;
