@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful test-storms
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful test-storms test-stripe-seeds
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -66,6 +66,10 @@ test-storms: install  ## 200 changes of sessions at once on 5 coaches: STORMS (5
 test-calendly-seeds: install  ## Storms of Calendly's deliveries: CALENDLY_SEEDS (20) of CALENDLY_EVENTS (1000) each
 	@export CALENDLY_SEEDS=$${CALENDLY_SEEDS:-20} CALENDLY_EVENTS=$${CALENDLY_EVENTS:-1000}
 	$(RUN) -m pytest -q -s tests/integration/integrations/test_calendly_storm.py
+
+test-stripe-seeds: install  ## Random lives of subscribers, told badly: STRIPE_SEEDS (20; 200 at length) of STRIPE_STEPS (8)
+	@export STRIPE_SEEDS=$${STRIPE_SEEDS:-20} STRIPE_STEPS=$${STRIPE_STEPS:-8}
+	$(RUN) -m pytest -q -s tests/integration/payments/test_stripe_seeds.py
 
 test-template: .venv/.stamp build  ## template.yaml against the code, and what it becomes
 	@$(RUN) -m pytest -q --noconftest tests/contract/test_template*.py

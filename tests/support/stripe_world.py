@@ -1,0 +1,138 @@
+"""Stripe and our side of it in one process, with a real database: for storms and crashes, where a queue adds nothing.
+
+The simulator listens on a port of its own and has a clock of its own, which the database and the layer follow.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from coachline import clock, secrets, settings
+from coachline.api import Caller
+from coachline.auth import Principal
+from coachline.database import Database
+from coachline.operations import inbox
+from coachline.payments import plans, reconcile, stripe_api, stripe_events
+from coachline.service import as_service
+from devstack.simulators.base import Fault
+from tests.support.stack import SignedIn, Stack
+from tests.unit.devstack.simulated import keys
+from tests.unit.stripe.simulated_stripe import Simulated, simulated
+
+
+class World:
+    """The simulator, the database as the service sees it, and people."""
+
+    def __init__(self, stack: Stack, stripe: Simulated) -> None:
+        self.stack = stack
+        self.stripe = stripe
+        self.database: Database = as_service()
+
+    # ---- Time
+
+    def move(self, **by: float) -> None:
+        self.to(self.stripe.clock.now() + timedelta(**by))
+
+    def to(self, at: datetime) -> None:
+        """Stripe's, the database's and this process's clock stand at an instant."""
+        self.stripe.to(at)
+        clock.pin(at)
+        with self.stack.database() as database:
+            database.execute("update devstack.clock set fixed_at = %s", [at])
+
+    # ---- People and what they ask for
+
+    def caller(self, who: SignedIn, permission: str = "subscription:manage", key: str | None = None) -> Caller:
+        key = key or uuid4().hex
+        principal = Principal(who.clerk_id, who.token, None, None, None)
+        return Caller(principal, permission, "test", "POST", "/test", "/test", key, fingerprint=key)
+
+    def plan(self, amount: int = 9900, *, interval: str = "WEEK", trial_days: int = 0, currency: str = "USD") -> Any:
+        admin = self.stack.user("ADMIN")
+        body = plans.PlanInput.model_validate(
+            {
+                "name": f"Plan {amount}",
+                "price": {"amount": amount, "currency": currency},
+                "interval": interval,
+                "trialDays": trial_days,
+            }
+        )
+        return plans.create_plan(self.caller(admin, "plan:manage"), body)
+
+    def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        with self.stack.database() as database:
+            return database.execute(query, values).fetchall()
+
+    # ---- What Stripe tells
+
+    def receive(self, event: dict[str, Any]) -> None:
+        """An event, stored and applied as the webhook and its consumer do."""
+        stored = self.database.write(
+            "record_webhook_event", provider="stripe", external_id=event["id"], type=event["type"], payload=event
+        )
+        if stored["needs_queue"]:
+            inbox.process(self.database, {"eventId": stored["event_id"]}, stripe_events.apply)
+
+    def reconcile(self) -> dict[str, int]:
+        """What the job does."""
+        events = reconcile.catch_up(self.database, self.receive)
+        return {"events": events, **reconcile.sweep(self.database)}
+
+    def faults(self, *table: dict[str, Any]) -> None:
+        """What happens to the next calls."""
+        self.stripe.simulator.faults.table = [Fault.parse(each) for each in table]
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        return self.stripe.simulator.store.all(kind)
+
+
+@contextmanager
+def world(stack: Stack, directory: Path, *, retries: int = 0) -> Iterator[World]:
+    """A world of its own; afterwards the clocks run again, and its cursors are forgotten."""
+    info = stack.info
+    caches: list[Any] = [secrets.load, settings.api_settings, settings.service_settings, settings.stripe_settings]
+    caches += [stripe_api.client]
+    with simulated(directory) as simulator, pytest.MonkeyPatch.context() as patch:
+        environment = {
+            "STAGE": "local",
+            "SUPABASE_URL": info["supabaseUrl"],
+            "SUPABASE_PUBLISHABLE_KEY": info["publishableKey"],
+            "API_GATE_KEY": info["gate"]["value"],
+            "CLERK_ISSUER": info["issuer"],
+            "SECRETS_ID": "coachline/local/service",
+            "AWS_ENDPOINT_URL": info["awsEndpointUrl"],
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "STRIPE_SECRETS_ID": "coachline/local/stripe",
+            "STRIPE_API_URL": simulator.url,
+            "POWERTOOLS_METRICS_NAMESPACE": "Coachline",
+        }
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setattr(secrets, "stripe_key", lambda: keys().stripe_api_key)
+        patch.setattr(stripe_api, "RETRIES", retries)
+        for cached in caches:
+            cached.cache_clear()
+        made = World(stack, simulator)
+        made.to(simulator.clock.now())
+        _forget_cursors(stack)
+        try:
+            yield made
+        finally:
+            clock.pin(None)
+            with stack.database() as database:
+                database.execute("update devstack.clock set fixed_at = null")
+            _forget_cursors(stack)
+            for cached in caches:
+                cached.cache_clear()
+
+
+def _forget_cursors(stack: Stack) -> None:
+    with stack.database() as database:
+        database.execute("delete from private.provider_cursor where name like 'stripe.%'")
