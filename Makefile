@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful test-storms test-stripe-seeds
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful test-storms test-stripe-seeds bench-stripe
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -83,6 +83,9 @@ bench-slots: .venv/.stamp  ## Time the slot engine: 60 days, 15-minute steps, 20
 
 bench-webhooks: install  ## Time a webhook: WEBHOOKS (5000) with 50 in flight, then RATES a second for SECONDS (60); what each part computes
 	@WEBHOOK_P99_MS=$${WEBHOOK_P99_MS:-300} $(RUN) -m tests.bench.bench_webhooks
+
+bench-stripe: install  ## Time the sweep of STRIPE_SUBSCRIPTIONS (5000,10000,20000) and the day's snapshot
+	@$(RUN) -m tests.bench.bench_stripe
 
 bench-files: install  ## Time files of members: MEMBERS (100000) out, IMPORT_ROWS (20000) in; memory of each function
 	@$(RUN) -m tests.bench.bench_member_files

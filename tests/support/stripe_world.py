@@ -18,6 +18,7 @@ from coachline.auth import Principal
 from coachline.database import Database
 from coachline.operations import inbox
 from coachline.payments import plans, reconcile, stripe_api, stripe_events
+from coachline.payments.stripe_event_types import EVENT_TYPES
 from coachline.service import as_service
 from devstack.simulators.base import Fault
 from tests.support.stack import SignedIn, Stack
@@ -32,6 +33,8 @@ class World:
         self.stack = stack
         self.stripe = stripe
         self.database: Database = as_service()
+        self.odd = 0  # events that tests have made up
+        self._told: set[str] = set()
 
     # ---- Time
 
@@ -77,6 +80,13 @@ class World:
         )
         if stored["needs_queue"]:
             inbox.process(self.database, {"eventId": stored["event_id"]}, stripe_events.apply)
+
+    def deliver(self) -> None:
+        """What Stripe has told since the last time, in order."""
+        for event in self.objects("event"):
+            if event["id"] not in self._told and event["type"] in EVENT_TYPES:
+                self.receive(event)
+            self._told.add(event["id"])
 
     def reconcile(self) -> dict[str, int]:
         """What the job does."""

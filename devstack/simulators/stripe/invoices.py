@@ -22,6 +22,7 @@ class Invoices:
         intents.settled.append(self._settled)
         self.paid: list[Any] = []  # told of an invoice that was paid, or could not be
         self.failed: list[Any] = []
+        self.retry_days: tuple[int, ...] = RETRY_DAYS
 
     def draft(self, customer: Row, lines: list[Line], currency: str, **members: Any) -> Row:
         """A new draft with these lines, not announced yet."""
@@ -239,8 +240,8 @@ class Invoices:
     def _could_not(self, row: Row) -> None:
         """An attempt failed: the next one is due on the retry schedule, which a first invoice has not."""
         count = row["attempt_count"] + 1
-        retries = count <= len(RETRY_DAYS) and row["billing_reason"] != "subscription_create"
-        due = self._account.now + RETRY_DAYS[count - 1] * 86_400 if retries else None
+        retries = count <= len(self.retry_days) and row["billing_reason"] != "subscription_create"
+        due = self._account.now + self.retry_days[count - 1] * 86_400 if retries else None
         row |= {"attempted": True, "attempt_count": count, "next_payment_attempt": due}
         row = self._account.put("invoice", row, "invoice.payment_failed")
         self._account.emit("invoice.updated", row, row | {"next_payment_attempt": None, "attempt_count": count - 1})

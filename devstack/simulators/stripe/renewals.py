@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from devstack.simulators.stripe.account import Account
 from devstack.simulators.stripe.intents import Intents
-from devstack.simulators.stripe.invoices import DRAFT_SECONDS, RETRY_DAYS, Invoices
+from devstack.simulators.stripe.invoices import DRAFT_SECONDS, Invoices
 from devstack.simulators.stripe.periods import full_line, period_end
 from devstack.simulators.stripe.shapes import Row, StripeError
 from devstack.simulators.stripe.subscriptions import INCOMPLETE_SECONDS, NOTICE_SECONDS, UPDATED, Subscriptions
@@ -151,7 +151,7 @@ class Renewals:
             self._invoices.pay(self._account.get("invoice", name), self._subscriptions.method(row))
         except StripeError:
             invoice = self._account.get("invoice", name)
-            if invoice["attempt_count"] > len(RETRY_DAYS):
+            if invoice["attempt_count"] > len(self._invoices.retry_days):
                 self._give_up(row["id"])
 
     def _give_up(self, name: str) -> None:

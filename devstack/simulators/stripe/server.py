@@ -15,6 +15,7 @@ from devstack.clock import Clock
 from devstack.config import Keys
 from devstack.simulators.base import FAULT, Row, Simulator, Webhooks
 from devstack.simulators.stripe.account import API_VERSION, Account, as_list, dumps
+from devstack.simulators.stripe.invoices import RETRY_DAYS
 from devstack.simulators.stripe.renewals import FINAL_ACTIONS, Renewals
 from devstack.simulators.stripe.routes import Call, Handler, Routes
 from devstack.simulators.stripe.shapes import StripeError, decode_form, parameters
@@ -50,6 +51,7 @@ class Stripe(Simulator):
         self.routes = Routes(self.account)
         self.renewals = Renewals(self.account, self.routes.intents, self.routes.invoices, self.routes.subscriptions)
         self.mutations: list[Row] = []  # what was asked of it, to count calls and keys
+        self.calls = 0
         for route, (operation, handler) in self.routes.table().items():
             method, path = route.split()
             self.app.router.add_route(method, path, self._answered(operation, handler))
@@ -69,6 +71,7 @@ class Stripe(Simulator):
 
     def _answered(self, operation: str, handler: Handler) -> Callable[[web.Request], Any]:
         async def answer(request: web.Request) -> web.Response:
+            self.calls += 1
             number = f"req_{self.account.random(14)}"
             try:
                 self._admit(request)
@@ -158,11 +161,16 @@ class Stripe(Simulator):
         """`finalAction` after the last failed attempt; `authenticate` an intent; `expireCard`; `onboard`, `payout`."""
         final, intent = options.pop("finalAction", None), options.pop("authenticate", None)
         expire, onboard, payout = (options.pop(name, None) for name in ("expireCard", "onboard", "payout"))
+        """`retryDays` between attempts, then `finalAction`; `authenticate` an intent with 3-D Secure; `expireCard`."""
+        final, intent = options.pop("finalAction", None), options.pop("authenticate", None)
+        expire, days = options.pop("expireCard", None), options.pop("retryDays", None)
         await super().control(options)
         if final is not None:
             if final not in FINAL_ACTIONS:
                 raise ValueError(f"finalAction is one of {', '.join(FINAL_ACTIONS)}")
             self.renewals.final_action = final
+        if days is not None:
+            self.routes.invoices.retry_days = tuple(int(each) for each in days)
         if expire is not None:
             self._expire_card(expire)
         if intent is not None:
@@ -198,6 +206,7 @@ class Stripe(Simulator):
         await super().reset()
         self.mutations.clear()
         self.renewals.final_action = "cancel"
+        self.routes.invoices.retry_days = RETRY_DAYS
 
     def error(self, status: int) -> web.Response:
         kind, message = (

@@ -1,6 +1,6 @@
 """Random lives of subscribers, told out of order, twice or never; one reconciliation leaves what Stripe has.
 
-STRIPE_SEEDS (2) lives of STRIPE_STEPS (8) rounds each, from STRIPE_FIRST_SEED (1).
+STRIPE_SEEDS (2) lives of STRIPE_STEPS (5) rounds each, from STRIPE_FIRST_SEED (1).
 """
 
 import os
@@ -22,7 +22,7 @@ from tests.support.stack import SignedIn, Stack
 from tests.support.stripe_world import World, world
 
 SEEDS = int(os.environ.get("STRIPE_SEEDS", "2"))
-STEPS = int(os.environ.get("STRIPE_STEPS", "8"))
+STEPS = int(os.environ.get("STRIPE_STEPS", "5"))
 FIRST_SEED = int(os.environ.get("STRIPE_FIRST_SEED", "1"))
 PEOPLE = 3
 DUPLICATED, DROPPED, LATE = 0.3, 0.1, 0.4

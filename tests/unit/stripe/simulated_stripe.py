@@ -41,6 +41,10 @@ class Simulated:
         """What /_control does."""
         asyncio.run_coroutine_threadsafe(self.simulator.control(options), self._loop).result(30)
 
+    def calls(self) -> int:
+        """How often it has been asked anything."""
+        return self.simulator.calls
+
     def events(self) -> list[str]:
         """The types of the events since this was asked last, in their order."""
         rows = [row for row in self.simulator.store.all("event") if row["id"] not in self._seen]

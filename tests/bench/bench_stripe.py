@@ -1,0 +1,61 @@
+"""What the sweep and the day's snapshot take: `make bench-stripe`, STRIPE_SUBSCRIPTIONS (5000,10000,20000) of them.
+
+Prints times, calls of Stripe and memory for each size; fails when 20,000 would not fit into the job's ten minutes, or
+when time grows faster than the number.
+"""
+
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from coachline.payments import reconcile
+from tests.bench.table import machine, say, show
+from tests.support.stack import running_stack
+from tests.support.stripe_fill import fill
+from tests.support.stripe_world import World, world
+
+SIZES = [int(size) for size in (os.environ.get("STRIPE_SUBSCRIPTIONS") or "5000,10000,20000").split(",")]
+MOST_SECONDS, MOST_GROWTH = 600, 1.5
+
+
+def main() -> None:
+    """One world, filled further for each size."""
+    with tempfile.TemporaryDirectory(prefix="coachline-bench-") as folder:
+        Path(folder).chmod(0o755)
+        with running_stack(Path(folder) / "stack", {"DEVSTACK_DEMO_DATA": "0"}) as stack:
+            say(machine())
+            with world(stack, Path(folder) / "world") as w:
+                rows, per_object, have = [], [], 0
+                for size in SIZES:
+                    fill(w, size - have)
+                    have = size
+                    first, calls = _swept(w, size)
+                    again, _ = _swept(w, size)
+                    began = time.perf_counter()
+                    w.database.write("take_subscription_snapshot", day=w.stripe.clock.now().date().isoformat())
+                    snapshot = time.perf_counter() - began
+                    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+                    per_object.append(again / size)
+                    figures = [f"{first:.1f} s", f"{again:.1f} s", f"{snapshot:.2f} s", str(calls), f"{peak} MB"]
+                    rows.append([str(size), *figures])
+                show(["subscriptions", "first sweep", "sweep", "snapshot", "calls of Stripe", "peak"], rows)
+                say(f"{machine()}; the peak includes the simulator, which is in this process")
+                assert again < MOST_SECONDS, "the sweep does not fit into the job"
+                assert per_object[-1] < MOST_GROWTH * per_object[0], "the sweep grows faster than what it sweeps"
+
+
+def _swept(w: World, size: int) -> tuple[float, int]:
+    """Seconds for one walk through subscriptions and invoices, and how often Stripe was asked."""
+    asked = w.stripe.calls()
+    began = time.perf_counter()
+    counts = reconcile.sweep(w.database, batch=size * 2)
+    taken = time.perf_counter() - began
+    assert counts["subscriptions"] >= size, counts
+    assert counts["invoices"] >= size, counts
+    return taken, w.stripe.calls() - asked
+
+
+if __name__ == "__main__":
+    main()
