@@ -23,7 +23,9 @@ def events() -> str:
 def page(text: str) -> str:
     """The page with the current list between its two marks."""
     before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    _, end, after = rest.partition(END)
+    if not end:
+        sys.exit(f"docs/payments.md: {BEGIN.strip()} and {END.strip()} are not there as a pair")
     return f"{before}{BEGIN}\n{events()}\n{END}{after}"
 
 

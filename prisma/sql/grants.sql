@@ -50,7 +50,7 @@ grant execute on function
   to authenticated, service_role;
 
 grant execute on function
-  public.plans_to_sync(), public.claim_lost_commands(integer, integer), public.stripe_write_position(),
+  public.plans_to_sync(boolean), public.claim_lost_commands(integer, integer), public.stripe_write_position(),
   public.mirror_subscriptions(jsonb, bigint), public.record_subscription_change(jsonb, text, timestamptz),
   public.mirror_coach_account(jsonb, bigint), public.mirror_invoices(jsonb, bigint), public.mirror_payment_methods(text, jsonb, text, bigint),
   public.notice_failed_payment(text, integer),

@@ -1,4 +1,4 @@
-"""Every hour: events that never arrived, and Stripe's subscriptions against the mirror."""
+"""Every hour: events that never arrived, Stripe's objects against the mirror, our plans once more to Stripe."""
 
 from datetime import datetime
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any
 from coachline.database import Database
 from coachline.events import scheduled_job
 from coachline.operations import inbox
-from coachline.payments import reconcile
+from coachline.payments import plans, reconcile
 from coachline.service import as_service
 from coachline.settings import service_settings
 
@@ -25,7 +25,8 @@ def receive(database: Database, event: dict[str, Any]) -> None:
 
 def run(now: datetime) -> dict[str, int]:  # noqa: ARG001 - what Stripe lists is listed, whenever that is
     database = as_service()
-    return {"events": reconcile.catch_up(database, partial(receive, database)), **reconcile.sweep(database)}
+    events = reconcile.catch_up(database, partial(receive, database))
+    return {"events": events, **reconcile.sweep(database), "plans": plans.sync_plans(database, everything=True)}
 
 
 lambda_handler = scheduled_job(run)

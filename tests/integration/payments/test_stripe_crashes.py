@@ -2,70 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pytest
-import stripe
 
-from coachline.database import Database
-from coachline.payments import commands, payment_methods, plans, stripe_api, subscriptions, sync
+from coachline.payments import commands, payment_methods, plans, subscriptions, sync
 from coachline.problems import Problem
 from tests.support.stack import SignedIn, Stack
-from tests.support.stripe_world import World, world
+from tests.support.stripe_deaths import Died, Fate, MortalStripe, mortal_world
+from tests.support.stripe_world import World
 
 MANAGE_METHODS = "payment_method:manage"
 
 
-class Died(BaseException):
-    """What a process that is killed would raise if it could."""
-
-
-@dataclass
-class Fate:
-    """Counts the points at which a process may die: before and after each call of the database and write at Stripe."""
-
-    left: int = 1_000_000
-    passed: list[str] = field(default_factory=list)
-
-    def at(self, point: str) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise Died(point)
-        self.passed.append(point)
-
-
-class MortalStripe(stripe.RequestsClient):
-    """Stripe for a process that dies."""
-
-    fate = Fate()
-
-    def request(self, method: str, url: str, headers: Any, post_data: Any = None, **options: Any) -> Any:
-        if method == "get":
-            return super().request(method, url, headers, post_data, **options)
-        self.fate.at(f"before {method} {url}")
-        answer = super().request(method, url, headers, post_data, **options)
-        self.fate.at(f"after {method} {url}")
-        return answer
-
-
 @pytest.fixture(scope="module")
 def w(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(stack, tmp_path_factory.mktemp("world")) as made, pytest.MonkeyPatch.context() as patch:
-        call = Database._call
-
-        def mortal(database: Database, function: str, arguments: dict[str, Any]) -> Any:
-            MortalStripe.fate.at(f"before {function}")
-            answer = call(database, function, arguments)
-            MortalStripe.fate.at(f"after {function}")
-            return answer
-
-        patch.setattr(Database, "_call", mortal)
-        patch.setattr(stripe, "RequestsClient", MortalStripe)
-        stripe_api.client.cache_clear()
+    with mortal_world(stack, tmp_path_factory.mktemp("world")) as made:
         yield made
-        MortalStripe.fate = Fate()
 
 
 class Subscriber:
@@ -298,3 +253,15 @@ def test_a_death_while_a_plan_is_published_leaves_one_product_and_one_price(w: W
         prices = [each["id"] for each in w.objects("price") if each["unit_amount"] == 5]
         assert sorted(prices) == sorted(row["stripe_price_id"] for row in rows)
     assert died >= 8
+
+
+def test_a_death_before_a_plan_ends_at_stripe_is_made_good(w: World) -> None:
+    admin, made = w.stack.user("ADMIN"), w.plan(777)
+    MortalStripe.fate = Fate(left=2)
+    patch = plans.PlanPatch.model_validate({"status": "ARCHIVED", "version": made["version"]})
+    with pytest.raises(Died):
+        plans.update_plan(w.caller(admin, "plan:manage"), UUID(made["id"]), patch)
+    MortalStripe.fate = Fate()
+    plans.sync_plans(w.database, everything=True)
+    [product] = [each for each in w.objects("product") if each["id"] == f"plan_{made['id']}"]
+    assert product["active"] is False

@@ -240,3 +240,13 @@ def test_a_sweep_asks_stripe_for_pages_and_not_for_objects(w: World) -> None:
     assert w.stripe.calls() - before == 6
     assert reconcile.sweep(w.database)["drifted"] == 0
     w.database.write("take_subscription_snapshot", day=w.stripe.clock.now().date().isoformat())
+
+
+def test_a_second_live_subscription_of_a_user_is_refused_by_the_index(w: World) -> None:
+    person = subscribed(w, w.plan())
+    again = """insert into private.subscription (user_id, plan_id, plan_price_id, status)
+               select user_id, plan_id, plan_price_id, %s::public.subscription_status
+               from private.subscription where user_id = %s limit 1 returning id"""
+    assert w.rows(again, "CANCELED", person.user_id)
+    with pytest.raises(psycopg.errors.UniqueViolation, match="subscription_one_live"):
+        w.rows(again, "PAUSED", person.user_id)

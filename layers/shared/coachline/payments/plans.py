@@ -147,9 +147,9 @@ def delete_plan(caller: Caller, plan_id: UUID) -> None:
     publish(database, database.write("delete_plan", plan_id=str(plan_id))["stripe"])
 
 
-def sync_plans(database: Database) -> int:
-    """Make at Stripe what a crash left out: how many plans."""
-    waiting = database.read("plans_to_sync")
+def sync_plans(database: Database, *, everything: bool = False) -> int:
+    """Make at Stripe what a crash left out, or say everything again that we know of plans: of how many."""
+    waiting = database.read("plans_to_sync", everything=everything)
     for plan in waiting:
         publish(database, plan)
     return len(waiting)

@@ -153,14 +153,15 @@ begin
   return private.answer(200, case when wanted.id is not null then private.plan_json(wanted) end);
 end $$;
 
--- What a crash left behind: plans whose product or price Stripe may not know.
-create or replace function public.plans_to_sync() returns jsonb
+-- What a crash left behind: plans whose product or price Stripe does not know; or every plan, for a name or an end that did not arrive.
+drop function if exists public.plans_to_sync();
+create or replace function public.plans_to_sync(everything boolean default false) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 begin
   perform private.require_service();
   return (
     select coalesce(jsonb_agg(private.plan_for_stripe(p)), '[]') from private.plan p
-    where p.stripe_product_id is null
+    where everything or p.stripe_product_id is null
        or exists (select 1 from private.plan_price c where c.plan_id = p.id and c.is_current and c.stripe_price_id is null));
 end $$;
 
