@@ -28,7 +28,7 @@ def fill(world: World, count: int) -> None:
     """`count` subscriptions to one plan, each with its paid first invoice; our rows are not mirrored from them yet."""
     subscription, invoice = _template(world)
     price = subscription["items"]["data"][0]["price"]["id"]
-    store = world.stripe.simulator.store
+    objects: list[tuple[str, dict[str, Any]]] = []
     rows = []
     for _ in range(count):
         name = uuid4().hex
@@ -40,20 +40,22 @@ def fill(world: World, count: int) -> None:
             "price": price,
         }
         rows.append(ids)
-        invoice_name = f"in_{name}"
-        member: dict[str, Any] = {
+        invoice_of = {**invoice["parent"]["subscription_details"], "subscription": ids["subscription"]}
+        of_subscription = {
             "id": ids["subscription"],
             "customer": ids["customer"],
-            "latest_invoice": invoice_name,
+            "latest_invoice": f"in_{name}",
+            "metadata": {"subscription_id": ids["ours"]},
         }
-        store.put(
-            "subscription", ids["subscription"], subscription | member | {"metadata": {"subscription_id": ids["ours"]}}
-        )
-        parent = {**invoice["parent"]["subscription_details"], "subscription": ids["subscription"]}
-        told = {"id": invoice_name, "customer": ids["customer"], "number": f"BULK-{name}"}
-        store.put(
-            "invoice", invoice_name, invoice | told | {"parent": {**invoice["parent"], "subscription_details": parent}}
-        )
+        of_invoice = {
+            "id": f"in_{name}",
+            "customer": ids["customer"],
+            "number": f"BULK-{name}",
+            "parent": {**invoice["parent"], "subscription_details": invoice_of},
+        }
+        objects.append(("subscription", subscription | of_subscription))
+        objects.append(("invoice", invoice | of_invoice))
+    world.stripe.keep(objects)
     with world.stack.database() as database, database.transaction():
         database.execute("alter table user_account disable trigger user")
         for statement in (_PEOPLE, _CUSTOMERS, _SUBSCRIPTIONS):
