@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful test-storms test-stripe-seeds bench-stripe
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -70,6 +70,9 @@ test-calendly-seeds: install  ## Storms of Calendly's deliveries: CALENDLY_SEEDS
 test-stripe-seeds: install  ## Random lives of subscribers, told badly: STRIPE_SEEDS (20; 200 at length) of STRIPE_STEPS (8)
 	@export STRIPE_SEEDS=$${STRIPE_SEEDS:-20} STRIPE_STEPS=$${STRIPE_STEPS:-8}
 	$(RUN) -m pytest -q -s tests/integration/payments/test_stripe_seeds.py
+
+test-stripe-deaths: install  ## A death at every point of everything that we ask of Stripe
+	@STRIPE_DEATHS=all $(RUN) -m pytest -q -s tests/integration/payments/test_stripe_crashes.py
 
 test-template: .venv/.stamp build  ## template.yaml against the code, and what it becomes
 	@$(RUN) -m pytest -q --noconftest tests/contract/test_template*.py

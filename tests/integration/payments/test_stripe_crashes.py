@@ -1,5 +1,9 @@
-"""A process dies at every point of all that we ask of Stripe; the janitor comes an hour or thirty hours later."""
+"""A process dies at every point of all that we ask of Stripe; the janitor comes an hour or thirty hours later.
 
+In the ordinary run of three commands; with STRIPE_DEATHS=all of every one.
+"""
+
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -155,6 +159,9 @@ COMMANDS = {
 }
 
 
+SHORT = ["create", "change", "detach"]  # what is made, what costs money, what cannot be undone
+
+
 def checked(w: World, who: Subscriber, command: Command, *, began: bool) -> None:
     """Nothing is there twice, nothing is open, what was begun has been done, and the mirror is right."""
     assert len(who.customers()) <= 1
@@ -175,7 +182,7 @@ def checked(w: World, who: Subscriber, command: Command, *, began: bool) -> None
 
 
 @pytest.mark.parametrize("hours", [1, 30])
-@pytest.mark.parametrize("name", list(COMMANDS))
+@pytest.mark.parametrize("name", COMMANDS if os.environ.get("STRIPE_DEATHS") == "all" else SHORT)
 def test_a_death_anywhere_leaves_no_second_object(w: World, name: str, hours: int) -> None:
     command = COMMANDS[name]
     dead: list[tuple[str, Subscriber, bool]] = []
