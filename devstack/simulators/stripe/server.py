@@ -158,12 +158,9 @@ class Stripe(Simulator):
         self.renewals.advance(int(at.timestamp() if at else time.time()))
 
     async def control(self, options: Row) -> None:
-        """`finalAction` after the last failed attempt; `authenticate` an intent; `expireCard`; `onboard`, `payout`."""
-        final, intent = options.pop("finalAction", None), options.pop("authenticate", None)
+        """`retryDays` between attempts, then `finalAction`; `authenticate`, `expireCard`; `onboard`, `payout`."""
+        final, intent, days = (options.pop(name, None) for name in ("finalAction", "authenticate", "retryDays"))
         expire, onboard, payout = (options.pop(name, None) for name in ("expireCard", "onboard", "payout"))
-        """`retryDays` between attempts, then `finalAction`; `authenticate` an intent with 3-D Secure; `expireCard`."""
-        final, intent = options.pop("finalAction", None), options.pop("authenticate", None)
-        expire, days = options.pop("expireCard", None), options.pop("retryDays", None)
         await super().control(options)
         if final is not None:
             if final not in FINAL_ACTIONS:

@@ -5,6 +5,6 @@ update private.stripe_object set writes = 0;
 alter table private.stripe_object alter column writes type integer;
 drop sequence private.stripe_write;
 drop function if exists public.stripe_write_position(), public.mirror_subscriptions(jsonb, bigint), public.mirror_invoices(jsonb, bigint);
-drop function if exists private.mirror_subscription(jsonb, bigint), private.mirror_invoice(jsonb, bigint), private.take_write(text, bigint),
+drop function if exists private.mirror_subscription(jsonb, bigint), private.mirror_invoice(jsonb, bigint), private.take_write(text, bigint), public.mirror_coach_account(jsonb, bigint),
   public.plans_to_sync(boolean);
 drop function if exists public.mirror_payment_methods(text, jsonb, text, bigint);

@@ -41,7 +41,7 @@ def coach_account(database: Database, name: str) -> Row:
     def fetch() -> Row:
         return {"row_": mirror.account_row(plain(client().v1.accounts.retrieve(name)))}
 
-    return _written(database, name, fetch, lambda found: database.write("mirror_coach_account", **found))
+    return _fresh(lambda: _written_alone(database, "mirror_coach_account", fetch), name)
 
 
 def payment_methods(database: Database, customer: str) -> Row:
@@ -56,14 +56,7 @@ def payment_methods(database: Database, customer: str) -> Row:
         default = (found.get("invoice_settings") or {}).get("default_payment_method")
         return {"customer": customer, "methods": methods, "default_method": default}
 
-    def write() -> Row:
-        seen = database.read("stripe_write_position")
-        with asking():
-            found = fetch()
-        answer: Row = database.write("mirror_payment_methods", **found, seen=seen)
-        return answer | {"stale": [customer] if answer["state"] == "stale" else []}
-
-    return _fresh(write, customer)
+    return _fresh(lambda: _written_alone(database, "mirror_payment_methods", fetch), customer)
 
 
 def invoice_row(found: Row) -> Row:
@@ -82,6 +75,15 @@ def written(database: Database, function: str, fetch: Callable[[], list[Row]]) -
         rows = fetch()
     answer: Row = database.write(function, rows=rows, seen=seen)
     return answer
+
+
+def _written_alone(database: Database, function: str, fetch: Callable[[], Row]) -> Row:
+    """As `written`, for what is never mirrored by pages."""
+    seen = database.read("stripe_write_position")
+    with asking():
+        found = fetch()
+    answer: Row = database.write(function, **found, seen=seen)
+    return answer | {"stale": answer["state"] == "stale"}
 
 
 def _fresh(write: Callable[[], Row], name: str) -> Row:

@@ -40,7 +40,8 @@ begin
 end $$;
 
 -- Ours is the account whose own metadata names the coach.
-create or replace function public.mirror_coach_account(row_ jsonb, seen integer) returns jsonb
+drop function if exists public.mirror_coach_account(jsonb, integer);
+create or replace function public.mirror_coach_account(row_ jsonb, seen bigint) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   mine private.coach_account;
