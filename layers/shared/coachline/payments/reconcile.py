@@ -69,7 +69,7 @@ def _walk(database: Database, kind: str, batch: int) -> tuple[int, int]:
     while seen < batch:
         found: list[dict[str, Any]] = []
         try:
-            answer = sync.written(database, f"mirror_{kind}", partial(_page_of, kind, position, found))
+            answer = sync.written(database, _WRITE[kind], partial(_page_of, kind, position, found))
         except NotFound:
             if position is None:
                 raise
@@ -96,4 +96,5 @@ def _page_of(kind: str, after: str | None, found: list[dict[str, Any]]) -> list[
     return [sync.invoice_row(each) for each in found]
 
 
+_WRITE = {"subscriptions": sync.write_subscriptions, "invoices": sync.write_invoices}
 _AGAIN = {"subscriptions": sync.subscription, "invoices": sync.invoice}

@@ -15,6 +15,7 @@ from coachline.payments.stripe_api import asking, client, plain
 TRIES = 5
 
 Row = dict[str, Any]
+Write = Callable[[Database, list[Row], int], Row]
 
 
 def subscription(database: Database, name: str) -> Row:
@@ -23,7 +24,7 @@ def subscription(database: Database, name: str) -> Row:
     def fetch() -> list[Row]:
         return [mirror.subscription_row(plain(client().v1.subscriptions.retrieve(name)))]
 
-    return _fresh(lambda: written(database, "mirror_subscriptions", fetch), name)
+    return _fresh(lambda: written(database, write_subscriptions, fetch), name)
 
 
 def invoice(database: Database, name: str) -> Row:
@@ -32,7 +33,7 @@ def invoice(database: Database, name: str) -> Row:
     def fetch() -> list[Row]:
         return [invoice_row(plain(client().v1.invoices.retrieve(name)))]
 
-    return _fresh(lambda: written(database, "mirror_invoices", fetch), name)
+    return _fresh(lambda: written(database, write_invoices, fetch), name)
 
 
 def coach_account(database: Database, name: str) -> Row:
@@ -41,7 +42,11 @@ def coach_account(database: Database, name: str) -> Row:
     def fetch() -> Row:
         return {"row_": mirror.account_row(plain(client().v1.accounts.retrieve(name)))}
 
-    return _fresh(lambda: _written_alone(database, "mirror_coach_account", fetch), name)
+    def write(found: Row) -> Row:
+        answer: Row = database.write("mirror_coach_account", **found)
+        return answer
+
+    return _fresh(lambda: _written_alone(database, write, fetch), name)
 
 
 def payment_methods(database: Database, customer: str) -> Row:
@@ -56,7 +61,11 @@ def payment_methods(database: Database, customer: str) -> Row:
         default = (found.get("invoice_settings") or {}).get("default_payment_method")
         return {"customer": customer, "methods": methods, "default_method": default}
 
-    return _fresh(lambda: _written_alone(database, "mirror_payment_methods", fetch), customer)
+    def write(found: Row) -> Row:
+        answer: Row = database.write("mirror_payment_methods", **found)
+        return answer
+
+    return _fresh(lambda: _written_alone(database, write, fetch), customer)
 
 
 def invoice_row(found: Row) -> Row:
@@ -68,21 +77,32 @@ def invoice_row(found: Row) -> Row:
     return mirror.invoice_row(found, lines)
 
 
-def written(database: Database, function: str, fetch: Callable[[], list[Row]]) -> Row:
+def write_subscriptions(database: Database, rows: list[Row], seen: int) -> Row:
+    """What became of the rows, fetched after `seen` was read."""
+    answer: Row = database.write("mirror_subscriptions", rows=rows, seen=seen)
+    return answer
+
+
+def write_invoices(database: Database, rows: list[Row], seen: int) -> Row:
+    """What became of the rows, fetched after `seen` was read."""
+    answer: Row = database.write("mirror_invoices", rows=rows, seen=seen)
+    return answer
+
+
+def written(database: Database, write: Write, fetch: Callable[[], list[Row]]) -> Row:
     """Mirror what `fetch` answers, in one write: the counts, and the ids of what was written meanwhile ("stale")."""
     seen = database.read("stripe_write_position")
     with asking():
         rows = fetch()
-    answer: Row = database.write(function, rows=rows, seen=seen)
-    return answer
+    return write(database, rows, seen)
 
 
-def _written_alone(database: Database, function: str, fetch: Callable[[], Row]) -> Row:
+def _written_alone(database: Database, write: Callable[[Row], Row], fetch: Callable[[], Row]) -> Row:
     """As `written`, for what is never mirrored by pages."""
     seen = database.read("stripe_write_position")
     with asking():
         found = fetch()
-    answer: Row = database.write(function, **found, seen=seen)
+    answer = write({**found, "seen": seen})
     return answer | {"stale": answer["state"] == "stale"}
 
 
