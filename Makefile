@@ -19,7 +19,7 @@ PARALLEL := -n auto --maxprocesses 4
 
 .PHONY: help
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # ---- Work on it
 
@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks bench-members test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -96,7 +96,6 @@ bench-files: install  ## Time files of members: MEMBERS (100000) out, IMPORT_ROW
 bench-scale: install  ## Time slots and directory among SCALE_COACHES (5000) and SCALE_SESSIONS (1000000)
 	@$(RUN) -m tests.bench.bench_scale
 
-.PHONY: bench-members
 bench-members: install  ## Time the reports on MEMBERS (20,000) members, with the plan of the duplicates
 	@$(RUN) -m tests.bench.bench_members
 

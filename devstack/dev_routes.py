@@ -100,6 +100,7 @@ class DevRoutes:
                 "clerk": stack.clerk.issuer,
             },
             "awsEndpointUrl": stack.aws.endpoint,
+            "variables": stack.variables(),
             "functions": sorted(stack.template.functions),
             "revision": _revision(stack.config.root),
         }

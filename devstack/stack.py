@@ -110,7 +110,7 @@ class Stack:
         self.zoom = Zoom(config.directory, self.clock, self.keys, receiver=f"{self._inside}/webhooks/zoom")
         await self._listen()
         self.aws = Aws(self._processes)
-        template, given = config.root / "template.yaml", self._variables()
+        template, given = config.root / "template.yaml", self.variables()
         self.template = load(template, endpoint=self.aws.endpoint, parameters={"Stage": "local"}, variables=given)
         environment = {"AWS_ENDPOINT_URL": self.aws.endpoint}
         self.workers = Workers(self.template.functions, self._processes, config, self.clock, say, environment)
@@ -194,7 +194,7 @@ class Stack:
             say(f"ERROR in the stack: {request.method} {path}\n{traceback.format_exc()}")
             return _message(500, "Internal Server Error")
 
-    def _variables(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
         """The local values of the variables that functions read."""
         clerk = {"CLERK_ISSUER": self.clerk.issuer, "CLERK_JWKS_URL": f"{self.clerk.issuer}/.well-known/jwks.json"}
         clerk |= {"CLERK_JWT_KEY": self.clerk.public_key(), "CLERK_API_URL": f"{self._inside}/_sim/clerk"}

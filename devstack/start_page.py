@@ -38,9 +38,11 @@ LINKS = (
     ("/_dev/events", "Events", "What was published on the bus since the start."),
     ("/_dev/queues", "Queues", "Depths and dead letters, as below."),
     ("/_dev/info", "Addresses and keys", "Of every part: database, Supabase, simulators. All of them work here only."),
-    ("/_sim/clerk/.well-known/jwks.json", "Clerk simulator", "Signs people in; Clerk's API is under /_sim/clerk."),
+    ("/_sim/clerk/_control", "Clerk simulator", "Signs people in. What it answers, and the faults that are set."),
+    ("/_sim/zoom/_control", "Zoom simulator", "Holds the meetings of sessions, and tells who comes and goes."),
+    ("/_sim/calendly/_control", "Calendly simulator", "Coaches' other calendar; /_people/… are its own pages."),
+    ("/_sim/stripe/_control", "Stripe simulator", "Plans, subscriptions and invoices, renewed by the stack's clock."),
 )
-TO_COME = '<li><h3>Still to come</h3><p class="soft">The admin console, and the simulators of Stripe and Zoom.</p></li>'
 MOST_OTHERS = 12
 USERS = """
 select u.id::text, u.email::text, coalesce(nullif(concat_ws(' ', u.first_name, u.last_name), ''), 'Without a name'),
@@ -73,7 +75,7 @@ class StartPage:
         text = page.substitute(
             url=stack.url,
             glance=_glance(depths),
-            links="".join([*(_link(*link) for link in LINKS), TO_COME]),
+            links="".join(_link(*link) for link in LINKS),
             people="".join(people),
             others=_others([self._person(user, coach) for user in others]),
             clock=self._clock(),

@@ -234,6 +234,7 @@ class Simulator:
         self.faults = Faults()
         self.clock = clock
         self.app = web.Application(middlewares=[self._with_faults])
+        self.app.router.add_get("/_control", self._show)
         self.app.router.add_post("/_control", self._control)
         self.app.router.add_post("/_reset", self._reset)
 
@@ -260,6 +261,11 @@ class Simulator:
             return web.json_response({"error": str(error)}, status=400)
         self.faults.table = table
         return web.json_response({"faults": [fault.to_json() for fault in table]})
+
+    async def _show(self, _: web.Request) -> web.Response:
+        routes = [(route.resource.canonical, route.method) for route in self.app.router.routes() if route.resource]
+        shown = [f"{method} {path}" for path, method in sorted(routes) if method != "HEAD"]
+        return web.json_response({"faults": [fault.to_json() for fault in self.faults.table], "routes": shown})
 
     async def _reset(self, _: web.Request) -> web.Response:
         await self.reset()

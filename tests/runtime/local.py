@@ -9,11 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-import jwt
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from devstack.intrinsics import REGION
-from devstack.stack import SERVICE_SECRET
 from devstack.template import Template, load
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import PROFILE, at, book, iso, next_weekday, published_coach
@@ -24,23 +20,9 @@ SAMPLE_SESSION = "7f1c7b8e-2a4d-4e0b-9c55-3f7a9d21e6b0"
 
 
 def template(stack: Stack) -> Template:
-    """template.yaml with the values of this stack, as the stack itself reads it."""
-    info = stack.info
-    # Any key that is published will do (tests before may have rotated them): the others are found by their id.
-    key = jwt.PyJWKSet.from_dict(stack.http.get(info["jwksUrl"]).json()).keys[0]
-    values = {
-        "STAGE": "local",
-        "SUPABASE_URL": info["supabaseUrl"],
-        "SUPABASE_PUBLISHABLE_KEY": info["publishableKey"],
-        "API_GATE_KEY": info["gate"]["value"],
-        "CLERK_ISSUER": info["issuer"],
-        "CLERK_JWKS_URL": info["jwksUrl"],
-        "CLERK_JWT_KEY": key.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
-        "CLERK_AUTHORIZED_PARTIES": info["apiUrl"],
-        "LOG_LEVEL": "INFO",
-        "SECRETS_ID": SERVICE_SECRET,
-    }
-    endpoint = info["awsEndpointUrl"]
+    """template.yaml with the values of this stack at this moment (tests before may have rotated keys)."""
+    info = stack.http.get("/_dev/info").raise_for_status().json()
+    endpoint, values = info["awsEndpointUrl"], info["variables"]
     return load(ROOT / "template.yaml", endpoint=endpoint, parameters={"Stage": "local"}, variables=values)
 
 
@@ -124,6 +106,30 @@ def _clerk(stack: Stack) -> Event:
     return event
 
 
+def _zoom(stack: Stack) -> Event:
+    event, timestamp = sample("zoom"), str(int(time.time()))
+    key = stack.info["webhookSecrets"]["zoom"].encode()
+    signature = hmac.digest(key, f"v0:{timestamp}:{event['body']}".encode(), hashlib.sha256).hex()
+    event["headers"] |= {"x-zm-request-timestamp": timestamp, "x-zm-signature": f"v0={signature}"}
+    return event
+
+
+def _stamped(name: str, header: str, key: str) -> Event:
+    """Signed as Stripe and Calendly do."""
+    event, timestamp = sample(name), int(time.time())
+    signature = hmac.digest(key.encode(), f"{timestamp}.{event['body']}".encode(), hashlib.sha256).hex()
+    event["headers"][header] = f"t={timestamp},v1={signature}"
+    return event
+
+
+def _calendly(stack: Stack) -> Event:
+    return _stamped("calendly", "calendly-webhook-signature", stack.info["webhookSecrets"]["calendly"])
+
+
+def _stripe(stack: Stack) -> Event:
+    return _stamped("stripe", "stripe-signature", stack.info["webhookSecrets"]["stripe"][0])
+
+
 def _clerk_events(stack: Stack) -> Event:
     """A batch with two stored events, one of which nothing was heard of."""
     event = sample("clerk_events")
@@ -147,6 +153,7 @@ def _member_imports(stack: Stack) -> Event:
 
 
 FILLED: dict[str, Callable[[Stack], Event]] = {
+    "calendly": _calendly,
     "clerk": _clerk,
     "clerk_events": _clerk_events,
     "coach_profile": _coach_profile,
@@ -157,11 +164,16 @@ FILLED: dict[str, Callable[[Stack], Event]] = {
     "member_imports": _member_imports,
     "session_changes": _session_changes,
     "sessions": _sessions,
+    "stripe": _stripe,
     "user": _user,
     "user_role": _user_role,
+    "zoom": _zoom,
 }
 
 
 def filled(stack: Stack, name: str) -> Event:
-    """A function's event, with everything in it that this stack knows."""
-    return FILLED[name](stack) if name in FILLED else sample(name)
+    """A function's event, with everything in it that this stack knows; from somebody who may do anything."""
+    if name in FILLED:
+        return FILLED[name](stack)
+    signed_in = "authorization" in json.loads((ROOT / "events" / f"{name}.json").read_text()).get("headers", {})
+    return sample(name, caller=stack.user("ADMIN", "COACH", "MENTEE") if signed_in else None)

@@ -13,6 +13,7 @@ import pytest
 from tests.contract.template_file import folder, functions, group
 from tests.runtime.emulator import BUILT, Environment, python
 from tests.runtime.local import filled, sample, variables, with_body
+from tests.support.hostile import DOCUMENT
 from tests.support.stack import Stack
 
 # `make` builds them where Python 3.13 is. In CI they have to be there.
@@ -25,6 +26,7 @@ QUIET = 1.5  # a load beyond this is somebody else's, and a time then is not our
 
 STATUS = {
     "api_docs": 200,
+    "calendly": 204,
     "clerk": 204,
     "coach_directory": 200,
     "coach_profile": 201,
@@ -36,9 +38,13 @@ STATUS = {
     "member_import": 201,
     "session_changes": 200,
     "sessions": 201,
+    "stripe": 204,
     "user": 200,
     "user_role": 200,
+    "zoom": 204,
 }
+# What the others may answer whose sample is about rows that are not there; not 401 or 403, nor what is no answer.
+OTHERS = {200, 201, 202, 204, 302, 404, 409, 422}
 
 
 @pytest.mark.parametrize(
@@ -55,9 +61,20 @@ def test_it_answers_its_event(stack: Stack, tmp_path: Path, logical_id: str, nam
     assert "errorType" not in answer, log
     assert '"level":"ERROR"' not in log, log
     if kind in ("api", "webhooks"):
-        assert answer["statusCode"] == STATUS[name], answer
+        assert_answered(name, event, answer)
     else:
         assert_done(kind, answer)
+
+
+def assert_answered(name: str, event: dict[str, Any], answer: dict[str, Any]) -> None:
+    """As listed; a function that is not listed got as far as the database, and its sample is a valid request."""
+    if name in STATUS:
+        assert answer["statusCode"] == STATUS[name], answer
+        return
+    method, _, path = event["routeKey"].partition(" ")
+    documented = {int(code) for code in DOCUMENT["paths"][path][method.lower()]["responses"]}
+    assert answer["statusCode"] in OTHERS & documented, answer
+    assert '"validation_failed"' not in answer["body"], answer
 
 
 def assert_done(kind: str, answer: dict[str, Any]) -> None:

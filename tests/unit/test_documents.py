@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.template_file import ROOT
+from tests.contract.template_file import GROUPS, ROOT
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/request.md", "docs/troubleshooting.md", "docs/roles.md"]
 ROOTS = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
@@ -32,9 +32,7 @@ def named_paths(document: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_files_that_it_names_are_there(document: str) -> None:
     assert len(named_paths(document)) >= 3
-    made_up = {"events/session_history.json", "functions/api/session_history/app.py"}  # the example of a new route
-    missing = {path for path, _ in named_paths(document) if not (ROOT / path).exists()}
-    assert missing - (made_up if document == "CONTRIBUTING.md" else set()) == set()
+    assert {path for path, _ in named_paths(document) if not (ROOT / path).exists()} == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -48,6 +46,19 @@ def test_what_it_names_in_a_file_is_in_that_file(document: str) -> None:
             else []
         )
     assert missing == []
+
+
+def test_the_readme_lists_what_there_is() -> None:
+    """Contexts, groups of functions, kinds of tests, and documents: whoever adds one adds it there."""
+    contexts = {path.parent.name for path in (ROOT / "layers/shared/coachline").glob("*/__init__.py")}
+    assert contexts - set(words("README.md")) == set()
+    assert {f"functions/{group}" for group in GROUPS} <= {word.rpartition("/")[0] for word in words("README.md")}
+    text = (ROOT / "README.md").read_text()
+    [kinds] = re.findall(r"^\| `tests` \| (.*) \|$", text, re.MULTILINE)
+    tests = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and list(path.rglob("*.py"))}
+    assert {kind for kind in tests if not re.search(rf"\b{kind}\b", kinds)} == set()
+    unlinked = {path.name for path in (ROOT / "docs").glob("*.md") if f"(docs/{path.name})" not in text}
+    assert unlinked == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

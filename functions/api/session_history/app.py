@@ -28,7 +28,13 @@ def get_history(session_id: SessionId, query: Annotated[PageQuery, Query()]) -> 
 @app.get(
     "/api/sessions/<id>/invite.ics",
     middlewares=[requires("session:read")],
-    **doc("A session for a calendar", tag="Sessions", problems=[404], description="text/calendar, RFC 5545 and 5546."),
+    **doc(
+        "A session for a calendar",
+        tag="Sessions",
+        problems=[404],
+        description=invites.STANDARDS,
+        content=invites.CONTENT,
+    ),
 )
 def get_invite(session_id: SessionId) -> Response[str]:
     session = sessions.get_session(caller(app), session_id)

@@ -44,11 +44,20 @@ def test_the_line_of_a_person_answers_as_it_stands(page: httpx.Response) -> None
 def test_its_links_answer(stack: Stack, page: httpx.Response) -> None:
     targets = set(re.findall(r'href="(/[^"]*|#[^"]*)"', page.text))
     assert {"/api/docs", "/api/openapi.json", "/_dev/emails", "/_dev/events", "/_dev/queues"} <= targets
+    assert {f"/_sim/{name}/_control" for name in stack.info["simulators"]} <= targets
     for target in targets:
         if target.startswith("#"):
             assert f'id="{target[1:]}"' in page.text
         else:
             assert stack.http.get(target).status_code == 200, target
+
+
+def test_a_simulator_shows_what_it_answers_and_its_faults(stack: Stack) -> None:
+    for name in stack.info["simulators"]:
+        path = f"/_sim/{name}/_control"
+        shown = stack.http.get(path).json()
+        assert f"POST {path}" in shown["routes"]
+        assert shown["faults"] == []
 
 
 def test_it_holds_no_token_and_fetches_nothing_from_elsewhere(stack: Stack, page: httpx.Response) -> None:

@@ -110,7 +110,8 @@ def test_two_processes_that_find_a_token_expired_refresh_it_once(stack: Stack, c
             "select version from private.calendly_token where coach_id = %s", [calendly.coach.user_id]
         ).fetchone()
         # A reschedule whose first booking nobody told of: the consumer asks Calendly for it, while the job syncs.
-        first = calendly.book(datetime(2027, 3, 8, 15, tzinfo=UTC), "guest@example.com")
+        monday = next_weekday(weeks=3)
+        first = calendly.book(at(monday, "10:00"), "guest@example.com")
         stack.drain()
         database.execute("delete from private.calendly_booking where invitee_uri = %s", [first["uri"]])
         expire_tokens(calendly)
@@ -118,7 +119,7 @@ def test_two_processes_that_find_a_token_expired_refresh_it_once(stack: Stack, c
         with faults(stack, {"on": "POST /oauth/token", "kind": "delay", "delayMs": 300}):
             job = threading.Thread(target=sync, args=[stack])
             job.start()
-            calendly.people("reschedule", invitee=first["uri"], start="2027-03-08T17:00:00Z")
+            calendly.people("reschedule", invitee=first["uri"], start=iso(at(monday, "12:00")))
             job.join()
             stack.drain()
         after = database.execute(

@@ -32,6 +32,7 @@ from tests.support.calendly import (
     sync,
 )
 from tests.support.stack import SignedIn, Stack
+from tests.support.story import at, next_weekday
 
 SEEDS = int(os.environ.get("CALENDLY_SEEDS", "1"))
 EVENTS = int(os.environ.get("CALENDLY_EVENTS", "60"))
@@ -48,7 +49,7 @@ class Storm:
         self.random = random.Random(seed)  # noqa: S311 - no secret
         self.mentees = mentees
         self.free = [
-            datetime(2027, 6, 7, 4, tzinfo=UTC) + timedelta(days=day, hours=2 * hour)
+            at(next_weekday(weeks=4), "04:00", "UTC") + timedelta(days=day, hours=2 * hour)
             for day in range(1 + EVENTS // 4)
             for hour in range(9)
         ]

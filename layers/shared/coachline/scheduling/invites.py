@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+STANDARDS = "iCalendar (RFC 5545) as an iTIP message (RFC 5546)."
+CONTENT: dict[str, Any] = {"text/calendar": {"schema": {"type": "string"}}}
 _OVER = {"CANCELLED", "EXPIRED"}
 _LONGEST_LINE = 75
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
