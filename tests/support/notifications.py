@@ -148,3 +148,13 @@ def unfolded(calendar: str) -> str:
 def link_of(message: EmailMessage) -> str:
     """The unsubscribe link's path and query."""
     return "/api/" + str(message["List-Unsubscribe"]).strip("<>").split("/api/", 1)[1]
+
+
+def writes(world: Any) -> list[tuple[str, str, SignedIn, dict[str, Any]]]:
+    """The write routes of notifications, ready to succeed, for tests/support/hostile.py."""
+    choice = {"type": "session_reminder", "inApp": True, "email": False}
+    return [
+        ("POST", "/api/notifications/{id}/read", world.mentee, {}),
+        ("POST", "/api/notifications/read-all", world.mentee, {}),
+        ("PUT", "/api/notifications/preferences", world.mentee, {"types": [choice], "version": 0}),
+    ]
