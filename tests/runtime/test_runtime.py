@@ -39,6 +39,7 @@ STATUS = {
     "session_changes": 200,
     "sessions": 201,
     "stripe": 204,
+    "unsubscribe": 400,  # its sample is signed by nobody
     "user": 200,
     "user_role": 200,
     "zoom": 204,

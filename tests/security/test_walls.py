@@ -116,11 +116,13 @@ def test_without_the_gate_everything_is_refused_to_everyone(stack: Stack, story:
 
 @pytest.mark.parametrize("table", sorted(TABLES))
 def test_behind_the_gate_a_table_shows_a_caller_his_own_rows_alone(stack: Stack, story: Story, table: str) -> None:
-    def ids(who: SignedIn) -> set[str]:
+    def ids(who: SignedIn, of: set[str] | None = None) -> set[str]:
         key = {"user_account": "id", "session": "coach_id", "session_transition": "session_id", "user_role": "user_id"}
         key |= {"goal": "user_id", "goal_event": "goal_id", "goal_progress": "goal_id"}
         column = key.get(table, "user_id" if table in KEYED_BY_USER else "coach_id")
-        rows: list[Any] = client(stack, who.token, gate=True).table(table).select(column).execute().data
+        asked = client(stack, who.token, gate=True).table(table).select(column)
+        # An admin's answer ends at PostgREST's limit, so he is asked for certain ones.
+        rows: list[Any] = (asked if of is None else asked.in_(column, sorted(of))).execute().data
         return {str(row[column]) for row in rows}
 
     match TABLES[table]:
@@ -135,7 +137,7 @@ def test_behind_the_gate_a_table_shows_a_caller_his_own_rows_alone(stack: Stack,
             assert len(ids(story.mentee)) == len(ids(story.coach)) == 1
             assert ids(story.mentee) == ids(story.coach)
             assert ids(story.stranger) == ids(story.other_coach) == set()
-    assert ids(story.admin) >= ids(story.coach)
+    assert ids(story.admin, of=ids(story.coach)) == ids(story.coach)
     error = refusal(client(stack, gate=True).table(table).select("*"))
     assert error.message == f"permission denied for table {table}"
 

@@ -178,9 +178,13 @@ def test_zoom_and_the_two_jobs_end_a_session(
     frozen.drain()
     run(frozen, "advance_sessions", begin + OVER + MINUTE)
     assert state(frozen, [booked["id"]]) != ["COMPLETED"], "it did not wait for the report"
-    assert "result" in frozen.http.post("/_dev/invoke/reconcile_meetings", json={}).json()
-    run(frozen, "advance_sessions", begin + OVER + 2 * MINUTE)
-    session = mentee.get(f"/api/sessions/{booked['id']}").json()["data"]
+    for attempt in range(2, 5):  # the events may still have been on their way to the inbox
+        assert "result" in frozen.http.post("/_dev/invoke/reconcile_meetings", json={}).json()
+        frozen.drain()
+        run(frozen, "advance_sessions", begin + OVER + attempt * MINUTE)
+        session = mentee.get(f"/api/sessions/{booked['id']}").json()["data"]
+        if session["status"] != "SCHEDULED":
+            break
     # Zoom's report leaves out who was alone: without the event nobody knows who that was, and nobody counts as absent.
     expected = ("COMPLETED", None) if lost else ended
     assert (session["status"], session["noShowBy"]) == expected
