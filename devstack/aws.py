@@ -140,6 +140,7 @@ class Aws:
     async def emails(self) -> list[dict[str, Any]]:
         """Every message that was sent through SES since the start, as moto keeps it."""
         async with self._session.get(f"{self.endpoint}/moto-api/data.json") as response:
+            response.raise_for_status()
             kept = json.loads(await response.text()).get("ses", {})
         return [message for kind in ("Message", "RawMessage", "TemplateMessage") for message in kept.get(kind, [])]
 

@@ -1,9 +1,11 @@
-"""moto's server with mends, started by aws.py as a script: two of its SQS, one of its S3, some of its speed.
+"""moto's server with mends, started by aws.py as a script: of its SQS, its S3, its own API and its speed.
 
 Its threads change a queue's list of messages side by side, which loses some and delivers others twice: here one
 thread at a time does. And a message that is made visible again wakes whoever waits for one.
 
 It takes a form's upload of any size, whatever the policy that comes with it allows.
+
+What one object cannot tell of itself does not keep it from telling all others.
 
 Its speed, because it was the slowest part of a webhook's delivery by far: it lists its own folder for each request,
 and makes four datetimes for each look at a message's clock, several times for every message that a queue holds.
@@ -14,6 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -62,27 +65,36 @@ def within_its_policy(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-for name in ("_bucket_response_post",):
-    setattr(S3Response, name, within_its_policy(getattr(S3Response, name)))
+def readable(*_: object) -> tuple[int, dict[str, str], str]:
+    """Everything that can be read of what moto keeps; its own fails as a whole when one property does."""
+    kept: dict[str, dict[str, list[Any]]] = {}
+    for service, models_of_it in model_data.items():
+        named: dict[str, Any] = dict(models_of_it)
+        kept[service] = {
+            name: [_attributes(each) for each in list(model.instances_tracked)] for name, model in named.items()
+        }
+    return 200, {"Content-Type": "application/json"}, json.dumps(kept)
 
-for module, name, faster in (
+
+def _attributes(instance: object) -> dict[str, Any]:
+    found = {}
+    for name in dir(instance):
+        if not name.startswith("_"):
+            with suppress(Exception):  # a property of moto's may raise anything while another thread changes its object
+                found[name] = json.loads(json.dumps(getattr(instance, name)))
+    return found
+
+
+for owner, name, mended in (
+    (S3Response, "_bucket_response_post", within_its_policy(S3Response._bucket_response_post)),
+    (MotoAPIResponse, "model_data", readable),
     (backends, "list_of_moto_modules", cache(lambda listed=backends.list_of_moto_modules: tuple(listed()))),
     (models, "unix_time", time.time),
     (models, "unix_time_millis", lambda: time.time() * 1000),
     (models, "camelcase_to_underscores", cache(camelcase_to_underscores)),
 ):
-    getattr(module, name)  # else moto has changed, and this would mend nothing
-    setattr(module, name, faster)
-
-
-def sent_mails(*_: object) -> tuple[int, dict[str, str], str]:
-    """What data.json is asked for: moto's own reads every model of every service, and fails by some."""
-    models_of_ses: dict[str, Any] = dict(model_data["ses"])
-    kept = {name: [vars(each) for each in list(model.instances_tracked)] for name, model in models_of_ses.items()}
-    return 200, {"Content-Type": "application/json"}, json.dumps({"ses": kept}, default=str)
-
-
-MotoAPIResponse.model_data = sent_mails  # type: ignore[method-assign, assignment]
+    getattr(owner, name)  # else moto has changed, and this would mend nothing
+    setattr(owner, name, mended)
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -68,7 +68,7 @@ class StartPage:
         known = await self._sql(f"{USERS} and u.email = any(%(demo)s)", demo=demo)
         newest = f"{USERS} and u.email <> all(%(demo)s) order by u.created_at desc limit {MOST_OTHERS}"
         others = await self._sql(newest, demo=demo)
-        by_email = {user[1]: user for user in known}
+        by_email = {user[1].lower(): user for user in known}
         coach = next((user for user in [*known, *others] if "COACH" in user[3]), None)
         people = [self._person(by_email[each], coach) if each in by_email else self._absent(each) for each in demo]
         depths = await self._depths()

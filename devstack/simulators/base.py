@@ -6,6 +6,7 @@ import random
 import re
 import sqlite3
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -224,7 +225,7 @@ class Webhooks:
             return False
 
 
-class Simulator:
+class Simulator(ABC):
     """One provider at /_sim/{name}: its routes in `app`, its faults, its state."""
 
     name = ""
@@ -238,9 +239,9 @@ class Simulator:
         self.app.router.add_post("/_control", self._control)
         self.app.router.add_post("/_reset", self._reset)
 
+    @abstractmethod
     def error(self, status: int) -> web.Response:
         """The provider's own shape of a failure that a fault causes."""
-        raise NotImplementedError
 
     async def control(self, options: Row) -> None:
         """Apply what /_control takes besides faults; ValueError with a sentence when it makes no sense."""

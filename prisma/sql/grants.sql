@@ -54,7 +54,7 @@ grant execute on function
   public.mirror_subscriptions(jsonb, bigint), public.record_subscription_change(jsonb, text, timestamptz),
   public.mirror_coach_account(jsonb, bigint), public.mirror_invoices(jsonb, bigint), public.mirror_payment_methods(text, jsonb, text, bigint),
   public.notice_failed_payment(text, integer),
-  public.finish_stripe_event(uuid), public.notice_trial_end(text, timestamptz), public.notice_expiring_cards(timestamptz),
+  public.notice_trial_end(text, timestamptz), public.notice_expiring_cards(timestamptz),
   public.get_cursor(text), public.set_cursor(text, text), public.take_subscription_snapshot(date)
   to service_role;
 
@@ -121,12 +121,12 @@ grant execute on function
   public.take_calendly_token(uuid, integer, integer), public.renew_calendly_token(uuid, integer, text, text, integer),
   public.fail_calendly_refresh(uuid, integer, boolean), public.forget_calendly_token(uuid, integer),
   public.apply_calendly_event_type(uuid, text, jsonb), public.apply_calendly_bookings(jsonb, boolean, uuid),
-  public.settle_calendly_booking(text, uuid), public.unsettled_calendly_bookings(uuid), public.finish_calendly_request(uuid),
+  public.settle_calendly_booking(text, uuid), public.unsettled_calendly_bookings(uuid),
   public.claim_calendly_syncs(integer, integer, uuid), public.advance_calendly_sync(uuid, text, text, integer),
   public.keep_calendly_webhook(uuid, text, text, integer), public.keep_calendly_event_types(uuid, jsonb, text, integer),
   public.stale_calendly_events(uuid, jsonb), public.keep_calendly_busy(uuid, timestamptz, timestamptz, jsonb, text, integer),
   public.release_calendly_sync(uuid, text, integer, boolean),
-  public.record_webhook_event(text, text, text, jsonb), public.claim_webhook_event(uuid, integer),
+  public.record_webhook_event(text, text, text, jsonb), public.claim_webhook_event(uuid, integer), public.finish_webhook_event(uuid),
   public.fail_webhook_event(uuid, text, boolean), public.sweep_webhook_events(integer, integer),
   public.apply_clerk_user(uuid, text, text, boolean, text, text, timestamptz), public.delete_clerk_user(uuid, text),
   public.get_clerk_roles(uuid),

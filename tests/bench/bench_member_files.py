@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.bench.table import machine, say, show
 from tests.runtime.local import sample, variables
-from tests.support.members import make_members
+from tests.support.members import make_members, unheard_import
 from tests.support.stack import ROOT, SignedIn, Stack, running_stack
 
 MEMBERS = int(os.environ.get("MEMBERS") or 100_000)
@@ -70,22 +70,11 @@ def exported(stack: Stack, admin: SignedIn) -> list[list[str]]:
 
 def imported(stack: Stack, admin: SignedIn, emails: list[str], mode: str, office: str) -> list[str]:
     """An import, message by message, each in a new process; the queue's own consumer is not told of it."""
-    place = admin.post("/api/members/import/uploads").json()["data"]
     content = "MemberEmail,OfficeName,MemberBio\r\n" + "".join(f"{email},{office},A new text\r\n" for email in emails)
-    posted = stack.http.post(place["url"], data=place["fields"], files={"file": ("m.csv", content.encode())})
-    assert posted.status_code == 204, posted.text
-    with stack.database() as database:
-        row = database.execute(
-            """insert into private.member_import (created_by, mode, dry_run, file_key)
-               values (%s, %s, false, %s) returning id""",
-            [admin.user_id, mode, place["fileKey"]],
-        ).fetchone()
-    assert row is not None
-    event = sample("member_imports")
-    event["Records"][0]["body"] = json.dumps({"importId": str(row["id"])})
+    import_id, event = unheard_import(stack, admin, content, mode)
     seconds = most = longest = 0.0
     messages = 0
-    while not (state := admin.get(f"/api/members/import/{row['id']}").json()["data"])["finishedAt"]:
+    while not (state := admin.get(f"/api/members/import/{import_id}").json()["data"])["finishedAt"]:
         told = invoked(stack, "member_imports", "functions/consumers", event)
         assert told["answer"] == {"batchItemFailures": []}, state
         seconds, most, messages = seconds + told["seconds"], max(most, told["mb"]), messages + 1

@@ -96,7 +96,8 @@ def test_an_odd_authorization_is_no_authorization(stack: Stack, world: World, va
 def test_two_authorizations_are_none(stack: Stack, world: World) -> None:
     good = f"Bearer {world.mentee.token}"
     for pair in ((good, "Bearer x"), ("Bearer x", good), (good, good)):
-        clean(stack.http.get("/api/user", headers=[("Authorization", value) for value in pair]), 401)
+        answer = clean(stack.http.get("/api/user", headers=[("Authorization", value) for value in pair]), 401)
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ SERVICE_FUNCTIONS = {
     "claim_calendly_syncs",
     "connect_calendly",
     "fail_calendly_refresh",
-    "finish_calendly_request",
     "forget_calendly_token",
     "keep_calendly_busy",
     "keep_calendly_event_types",
@@ -104,26 +103,15 @@ def deliver(stack: Stack, body: str, *, at: str = "", key: str = "") -> httpx.Re
     return stack.http.post("/webhooks/calendly", content=body.encode(), headers=headers)
 
 
-def service_environment(stack: Stack) -> dict[str, str]:
+def calendly_environment(stack: Stack) -> dict[str, str]:
     """What a function of the service that asks Calendly is told, for a process that is none."""
-    info = stack.info
-    return {
-        "STAGE": "local",
-        "SUPABASE_URL": info["supabaseUrl"],
-        "SUPABASE_PUBLISHABLE_KEY": info["publishableKey"],
-        "API_GATE_KEY": info["gate"]["value"],
-        "CLERK_ISSUER": info["issuer"],
-        "SECRETS_ID": "coachline/local/service",
-        "AWS_ENDPOINT_URL": info["awsEndpointUrl"],
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "CALENDLY_API_URL": info["simulators"]["calendly"],
-        "CALENDLY_AUTH_URL": info["simulators"]["calendly"],
+    calendly = stack.info["simulators"]["calendly"]
+    return stack.service_environment() | {
+        "CALENDLY_API_URL": calendly,
+        "CALENDLY_AUTH_URL": calendly,
         "CALENDLY_CLIENT_ID": "coachline-local",
         "PUBLIC_URL": stack.base_url,
         "WEB_URL": stack.base_url,
-        "POWERTOOLS_METRICS_NAMESPACE": "Coachline",
     }
 
 

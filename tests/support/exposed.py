@@ -45,7 +45,7 @@ SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "fail_webhook_event",
     "finish_email",
     "finish_stripe_command",
-    "finish_stripe_event",
+    "finish_webhook_event",
     "get_clerk_roles",
     "get_cursor",
     "keep_next_free",

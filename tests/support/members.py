@@ -1,9 +1,12 @@
 """Members in numbers, made in the database."""
 
 import contextlib
+import json
 from collections.abc import Iterator
+from typing import Any
 
-from tests.support.stack import Stack
+from tests.runtime.local import sample
+from tests.support.stack import SignedIn, Stack
 
 TABLES = ("user_account", "user_role", "member_profile", "member_change")
 
@@ -70,3 +73,20 @@ def make_members(
         for table in TABLES:
             database.execute(f"alter table {table} enable trigger user".encode())
     return [f"{name}.{number}@example.com" for number in range(1, count + 1)]
+
+
+def unheard_import(stack: Stack, admin: SignedIn, content: str, mode: str) -> tuple[str, Any]:
+    """The id of an import of this file, and the message that asks for it, which no queue was sent."""
+    place = admin.post("/api/members/import/uploads").json()["data"]
+    posted = stack.http.post(place["url"], data=place["fields"], files={"file": ("m.csv", content.encode())})
+    assert posted.status_code == 204, posted.text
+    with stack.database() as database:
+        row = database.execute(
+            """insert into private.member_import (created_by, mode, dry_run, file_key)
+               values (%s, %s, false, %s) returning id::text""",
+            [admin.user_id, mode, place["fileKey"]],
+        ).fetchone()
+    assert row is not None
+    event = sample("member_imports")
+    event["Records"][0]["body"] = json.dumps({"importId": row["id"]})
+    return row["id"], event

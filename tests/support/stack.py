@@ -109,6 +109,22 @@ class Stack:
     def clock(self, now: str | None) -> None:
         self.http.post("/_dev/clock", json={"now": now}).raise_for_status()
 
+    def service_environment(self) -> dict[str, str]:
+        """What every function of the service is told, for a process that is none."""
+        return {
+            "STAGE": "local",
+            "SUPABASE_URL": self.info["supabaseUrl"],
+            "SUPABASE_PUBLISHABLE_KEY": self.info["publishableKey"],
+            "API_GATE_KEY": self.info["gate"]["value"],
+            "CLERK_ISSUER": self.info["issuer"],
+            "SECRETS_ID": "coachline/local/service",
+            "AWS_ENDPOINT_URL": self.info["awsEndpointUrl"],
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "POWERTOOLS_METRICS_NAMESPACE": "Coachline",
+        }
+
     @contextlib.contextmanager
     def database(self) -> Iterator[psycopg.Connection[DictRow]]:
         """The stack's database as its owner, past every wall: to look, and to prepare what no route can."""

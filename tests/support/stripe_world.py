@@ -104,24 +104,12 @@ class World:
 @contextmanager
 def world(stack: Stack, directory: Path, *, retries: int = 0) -> Iterator[World]:
     """A world of its own; afterwards the clocks run again, and its cursors are forgotten."""
-    info = stack.info
     caches: list[Any] = [secrets.load, settings.api_settings, settings.service_settings, settings.stripe_settings]
     caches += [stripe_api.client]
     with simulated(directory) as simulator, pytest.MonkeyPatch.context() as patch:
-        environment = {
-            "STAGE": "local",
-            "SUPABASE_URL": info["supabaseUrl"],
-            "SUPABASE_PUBLISHABLE_KEY": info["publishableKey"],
-            "API_GATE_KEY": info["gate"]["value"],
-            "CLERK_ISSUER": info["issuer"],
-            "SECRETS_ID": "coachline/local/service",
-            "AWS_ENDPOINT_URL": info["awsEndpointUrl"],
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+        environment = stack.service_environment() | {
             "STRIPE_SECRETS_ID": "coachline/local/stripe",
             "STRIPE_API_URL": simulator.url,
-            "POWERTOOLS_METRICS_NAMESPACE": "Coachline",
         }
         for name, value in environment.items():
             patch.setenv(name, value)

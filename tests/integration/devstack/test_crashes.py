@@ -26,12 +26,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnStack]:
 
 
 def test_each_part_killed_in_a_storm_comes_back_and_nothing_is_lost(own: OwnStack) -> None:
-    chosen, people, number = random.Random(SEED), People(own.stack), 0  # noqa: S311
+    chosen, people, number = random.Random(SEED), People(own.stack), 0  # noqa: S311 - no secret
     for cycle in range(CYCLES):
         # The supervisor last: a new one has seen no deaths, and so does not stop at the third of a part.
         for part in [*chosen.sample(list(PARTS), len(PARTS)), "supervisor"]:
             after = chosen.randint(3, 30)
             print(f"cycle {cycle}: {part} killed after {after} answers (seed {SEED})")
-            Round(own, people, number).run(part, after)
+            round_ = Round(own, people, number)
+            round_.run(part, after)
+            assert all(attempt.settled for attempt in round_.attempts)
             number += 1
     own.stop()

@@ -200,17 +200,18 @@ def test_what_the_schema_gains_is_served_after_a_notification(through: Through, 
     stack.sql("create table public.late (id int)")
     stack.sql("notify pgrst, 'reload schema'")
 
-    async def until_served(door: Door) -> None:
+    async def until_served(door: Door) -> Any:
         query = (
             "/late?select=id,thing(id)"  # an embedding is looked up in the schema cache: 400 until a relation exists
         )
         stack.sql("alter table public.late add foreign key (id) references public.thing (id)")
         stack.sql("notify pgrst, 'reload schema'")
         async with asyncio.timeout(10):
-            while (await door.call(query, stack.keys.secret_key))[0] != 200:
+            while (answer := await door.call(query, stack.keys.secret_key))[0] != 200:
                 await asyncio.sleep(0.01)
+        return answer[1]
 
-    through(until_served)
+    assert through(until_served) == []
 
 
 def test_statements_end_after_the_time_of_their_role(through: Through, stack: DataStack) -> None:

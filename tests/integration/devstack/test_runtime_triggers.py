@@ -21,8 +21,10 @@ def lambda_handler(event, context):
     for record in event["Records"]:
         body = json.loads(record["body"])
         note = {"body": body, "record": {key: record[key] for key in ("eventSource", "eventSourceARN", "attributes")}}
-        with open(os.path.join(os.environ["NOTES"], uuid.uuid4().hex), "w") as file:
+        name = uuid.uuid4().hex
+        with open(os.environ["NOTES"] + name, "w") as file:
             json.dump(note, file)
+        os.rename(file.name, os.path.join(os.environ["NOTES"], name))  # whole, when it is seen
         if body.get("raise"):
             raise RuntimeError("all of them")
         if body.get("fail") or body.get("failTimes", 0) >= int(record["attributes"]["ApproximateReceiveCount"]):

@@ -26,9 +26,20 @@ def lines(page: httpx.Response) -> list[str]:
 
 def test_everyone_of_the_demo_is_listed_with_roles(page: httpx.Response) -> None:
     for person in PEOPLE:
-        cards = re.findall(r"<li data-user=[^>]*>.*?</li>", page.text, re.DOTALL)
-        [card] = [each for each in cards if person["email"] in each]
+        name = f"{person['firstName']} {person['lastName']}"
+        [card] = re.findall(rf"<li data-user=[^>]*><h3>{name}.*?</li>", page.text, re.DOTALL)
+        assert person["email"] in card.lower()
         assert re.findall(r'<span class="role">(\w+)</span>', card) == person["roles"]
+
+
+def test_an_address_spelled_in_capitals_is_the_same_person(stack: Stack) -> None:
+    ada = PEOPLE[0]
+    user = stack.http.post("/_dev/users", json={**ada, "email": ada["email"].upper()}).raise_for_status().json()
+    stack.drain()
+    with stack.database() as database:
+        # As it is for whoever signed up so.
+        database.execute("update user_account set email = %s where id = %s", [ada["email"].upper(), user["userId"]])
+    assert f'data-user="{user["userId"]}"><h3>Ada Admin' in stack.http.get("/").text
 
 
 def test_the_line_of_a_person_answers_as_it_stands(page: httpx.Response) -> None:

@@ -13,13 +13,13 @@ import pytest
 
 from tests.support.calendly import (
     Connected,
+    calendly_environment,
     connected_coach,
     consent,
     control,
     faults,
     make_due,
     people,
-    service_environment,
     sync,
 )
 from tests.support.stack import Stack, wait_until
@@ -140,7 +140,7 @@ from coachline.integrations.calendly_account import Account
 from coachline.service import as_service
 print(Account(as_service(), "{calendly.coach.user_id}").call("GET", "/users/me")["resource"]["email"])
 """
-    environment = {**os.environ, **service_environment(stack)}
+    environment = {**os.environ, **calendly_environment(stack)}
     with stack.database() as database, psycopg.connect(stack.info["databaseUrl"]) as holder:
         holder.execute("select 1 from private.calendly_token where coach_id = %s for update", [calendly.coach.user_id])
         processes = [

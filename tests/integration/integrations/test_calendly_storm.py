@@ -22,13 +22,13 @@ from coachline.operations import inbox
 from coachline.service import as_service
 from tests.support.calendly import (
     Connected,
+    calendly_environment,
     connected_coach,
     control,
     deliver,
     email_of,
     make_due,
     people,
-    service_environment,
     sync,
 )
 from tests.support.stack import SignedIn, Stack
@@ -182,7 +182,7 @@ def _within_the_stack(stack: Stack) -> Iterator[None]:
     for cached in caches:
         cached.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in service_environment(stack).items():
+        for name, value in calendly_environment(stack).items():
             patch.setenv(name, value)
         yield
     for cached in caches:

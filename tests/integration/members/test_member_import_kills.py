@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.local import sample, variables
-from tests.support.members import many_members
+from tests.runtime.local import variables
+from tests.support.members import many_members, unheard_import
 from tests.support.stack import ROOT, SignedIn, Stack
 
 ROWS, BATCH = 60, 20
@@ -79,21 +79,9 @@ def consumer(stack: Stack) -> Iterator[Callable[[Any, int], list[int]]]:
 
 def queued(stack: Stack, admin: SignedIn, emails: list[str], mode: str, office: str) -> Any:
     """The message of an import that nobody else has heard of: every seventh row is bad in VALID_ROWS."""
-    place = admin.post("/api/members/import/uploads").json()["data"]
     bad = 7 if mode == "VALID_ROWS" else ROWS + 1
     rows = [f"{email},{office * 256 if n % bad == bad - 1 else office}\r\n" for n, email in enumerate(emails)]
-    content = ("MemberEmail,OfficeName\r\n" + "".join(rows)).encode()
-    assert stack.http.post(place["url"], data=place["fields"], files={"file": ("m.csv", content)}).status_code == 204
-    with stack.database() as database:
-        row = database.execute(
-            """insert into private.member_import (created_by, mode, dry_run, file_key)
-               values (%s, %s, false, %s) returning id""",
-            [admin.user_id, mode, place["fileKey"]],
-        ).fetchone()
-    assert row is not None
-    event = sample("member_imports")
-    event["Records"][0]["body"] = json.dumps({"importId": str(row["id"])})
-    return event
+    return unheard_import(stack, admin, "MemberEmail,OfficeName\r\n" + "".join(rows), mode)[1]
 
 
 def result(stack: Stack, admin: SignedIn, event: Any, office: str) -> dict[str, Any]:

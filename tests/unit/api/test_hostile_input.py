@@ -37,7 +37,7 @@ queries = st.dictionaries(st.sampled_from(["limit", "cursor", "since", "q", "dee
 relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def survives(event: dict[str, Any]) -> None:
+def assert_answered(event: dict[str, Any]) -> None:
     answer = ask(shop.lambda_handler, event)
     assert answer.status < 500, answer.text
     if answer.status >= 400:
@@ -49,14 +49,14 @@ def survives(event: dict[str, Any]) -> None:
 @relaxed
 @given(st.sampled_from(["GET", "POST", "DELETE", "PUT", "OPTIONS"]), st.sampled_from(PATHS) | anything, bodies, headers)
 def test_any_request_is_answered(method: str, path: str, body: str | bytes | None, given: Mapping[str, str]) -> None:
-    survives(http_event(method, path, body=body, headers=given))
+    assert_answered(http_event(method, path, body=body, headers=given))
 
 
 @relaxed
 @given(bodies)
 def test_any_body_of_a_known_caller_is_answered(body: str | bytes | None) -> None:
     good = {"authorization": "Bearer a.b.c", "content-type": "application/json", "idempotency-key": "k"}
-    survives(http_event("POST", "/api/items", body=body, headers=good))
+    assert_answered(http_event("POST", "/api/items", body=body, headers=good))
 
 
 @relaxed
@@ -64,11 +64,11 @@ def test_any_body_of_a_known_caller_is_answered(body: str | bytes | None) -> Non
 def test_any_query_is_answered(path: str, query: dict[str, str]) -> None:
     event = http_event("GET", path, headers={"authorization": "Bearer a.b.c"})
     raw = "&".join(f"{name}={value}" for name, value in query.items())
-    survives({**event, "rawQueryString": raw, "queryStringParameters": query})
+    assert_answered({**event, "rawQueryString": raw, "queryStringParameters": query})
 
 
 @pytest.mark.parametrize("missing", ["headers", "queryStringParameters", "body"])
 def test_parts_that_api_gateway_leaves_out_are_not_missed(missing: str) -> None:
     event = http_event("POST", "/api/items")
-    survives({**event, missing: None})
-    survives({name: value for name, value in event.items() if name != missing})
+    assert_answered({**event, missing: None})
+    assert_answered({name: value for name, value in event.items() if name != missing})

@@ -1,6 +1,5 @@
 """A simulated Calendly and a receiver of its webhooks, for tests without the rest of the stack."""
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -13,12 +12,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from devstack.clock import Clock
 from devstack.simulators.calendly import CLIENT_ID, Calendly
-from tests.unit.devstack.simulated import PARTY, Received, keys
+from tests.unit.devstack.simulated import PARTY, Receiver, keys, played, served
 
 REDIRECT = f"{PARTY}/api/calendly/callback"
 VERIFIER = "verifier-of-at-least-forty-three-characters-0123456789"
@@ -29,13 +26,11 @@ CASEY = "casey.coach@example.com"
 
 
 @dataclass
-class Simulated:
-    calendly: Calendly
-    clock: Clock
-    http: aiohttp.ClientSession
-    hook_url: str
-    received: list[Received] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
+class Simulated(Receiver):
+    calendly: Calendly = field(kw_only=True)
+    clock: Clock = field(kw_only=True)
+    http: aiohttp.ClientSession = field(kw_only=True)
+    hook_url: str = field(kw_only=True)
     token: str = ""
 
     async def code(self, **changes: str) -> dict[str, str]:
@@ -73,12 +68,6 @@ class Simulated:
         async with self.http.post("/_sim/calendly/_control", json=options) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def arrived(self, count: int) -> list[dict[str, Any]]:
-        async with asyncio.timeout(10):
-            while len(self.received) < count:
-                await asyncio.sleep(0.005)
-        return [received.event for received in self.received]
-
     async def subscribed(self, **changes: Any) -> tuple[int, Any]:
         me = (await self.api("GET", "/users/me"))[1]["resource"]
         body = {"url": self.hook_url, "organization": me["current_organization"], "user": me["uri"], "scope": "user"}
@@ -87,30 +76,16 @@ class Simulated:
 
 
 def simulate(directory: Path, scenario: Callable[[Simulated], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with simulated(directory) as running:
-            await scenario(running)
-
-    asyncio.run(run())
+    played(simulated(directory), scenario)
 
 
 @asynccontextmanager
 async def simulated(directory: Path) -> AsyncIterator[Simulated]:
-    async def receive(request: web.Request) -> web.Response:
-        running.received.append(Received(dict(request.headers), await request.read()))
-        return web.Response(status=running.answers.pop(0) if running.answers else 204)
-
-    receiver = web.Application()
-    receiver.router.add_post("/webhooks/calendly", receive)
-    async with TestServer(receiver) as target:
-        clock = Clock()
-        await clock.pin(NOW)
-        calendly = Calendly(directory, clock, keys(), url=PARTY)
-        app = web.Application()
-        app.add_subapp("/_sim/calendly", calendly.app)
-        async with TestServer(app) as server, aiohttp.ClientSession(server.make_url("/")) as http:
-            running = Simulated(calendly, clock, http, f"{target.make_url('/webhooks/calendly')}?hook=1")
-            await calendly.webhooks.start()
-            yield running
-            await calendly.webhooks.stop()
-            calendly.store.close()
+    """A Calendly with its state in a directory; its clock stands at NOW."""
+    receiver, clock = Receiver(), Clock()
+    await clock.pin(NOW)
+    calendly = Calendly(directory, clock, keys(), url=PARTY)
+    async with receiver.listening("/webhooks/calendly") as url, served(calendly) as http:
+        yield Simulated(
+            receiver.received, receiver.answers, calendly=calendly, clock=clock, http=http, hook_url=f"{url}?hook=1"
+        )

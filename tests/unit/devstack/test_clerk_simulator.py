@@ -175,7 +175,7 @@ def test_users_sessions_keys_and_undelivered_messages_outlive_a_restart(tmp_path
     kept: dict[str, Any] = {}
 
     async def before(clerk: Simulated) -> None:
-        clerk.answers = [500]
+        clerk.answers += [500]
         kept["user"] = await clerk.api("POST", "/v1/users", NEW)
         kept["session"] = await clerk.api("POST", "/v1/sessions", {"user_id": kept["user"]["id"]})
         await clerk.api("POST", "/_control", {"rotateKey": True})

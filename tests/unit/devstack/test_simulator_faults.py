@@ -118,7 +118,7 @@ def test_a_message_is_sent_again_until_it_is_accepted(tmp_path: Path, kind: str,
 
 def test_a_receiver_that_fails_gets_the_message_again_later(tmp_path: Path) -> None:
     async def scenario(clerk: Simulated) -> None:
-        clerk.answers = [503, 302]
+        clerk.answers += [503, 302]
         await clerk.api("POST", "/v1/users", {})
         assert await clerk.clerk.webhooks.flush() == (1, 0)
         assert len(clerk.received) == 3
@@ -128,7 +128,7 @@ def test_a_receiver_that_fails_gets_the_message_again_later(tmp_path: Path) -> N
 
 def test_what_a_receiver_never_takes_stays_due(tmp_path: Path) -> None:
     async def scenario(clerk: Simulated) -> None:
-        clerk.answers = [500] * (base.FLUSH_ATTEMPTS + 1)
+        clerk.answers += [500] * (base.FLUSH_ATTEMPTS + 1)
         await clerk.api("POST", "/v1/users", {})
         assert await clerk.clerk.webhooks.flush() == (0, 1)
         clerk.answers.clear()

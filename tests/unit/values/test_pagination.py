@@ -32,7 +32,7 @@ def test_a_cursor_comes_back_as_it_was(key: list[CursorValue]) -> None:
     assert cursor.replace("-", "").replace("_", "").isalnum() or not key
 
 
-def refused(cursor: str, *types: type) -> None:
+def assert_refused(cursor: str, *types: type) -> None:
     with pytest.raises(Unprocessable) as refusal:
         decode_cursor(cursor, *types)
     assert [error["parameter"] for error in refusal.value.errors] == ["cursor"]
@@ -73,26 +73,26 @@ def test_no_text_breaks_the_decoder(cursor: str) -> None:
     ],
 )
 def test_a_made_up_cursor_is_refused(document: object) -> None:
-    refused(base64.urlsafe_b64encode(json.dumps(document).encode()).decode())
+    assert_refused(base64.urlsafe_b64encode(json.dumps(document).encode()).decode())
 
 
 @pytest.mark.parametrize("cursor", ["", "a", "%%%%", "é", "AA==", "A" * 1000, "bnVsbA", "9" * 999, "\ud800"])
 def test_garbage_is_refused(cursor: str) -> None:
-    refused(cursor)
+    assert_refused(cursor)
 
 
 def test_deep_nesting_is_refused() -> None:
-    refused(base64.urlsafe_b64encode(b"[" * 100_000).decode())
+    assert_refused(base64.urlsafe_b64encode(b"[" * 100_000).decode())
 
 
 def test_a_cursor_of_another_list_is_refused() -> None:
     cursor = encode_cursor([datetime(2027, 1, 1, tzinfo=UTC), UUID(int=1)])
 
     assert decode_cursor(cursor, datetime, UUID) == [datetime(2027, 1, 1, tzinfo=UTC), UUID(int=1)]
-    refused(cursor, datetime)
-    refused(cursor, UUID, datetime)
-    refused(cursor, date, UUID)
-    refused(cursor, datetime, UUID, str)
+    assert_refused(cursor, datetime)
+    assert_refused(cursor, UUID, datetime)
+    assert_refused(cursor, date, UUID)
+    assert_refused(cursor, datetime, UUID, str)
 
 
 @given(st.integers(0, 30), st.integers(1, 10))

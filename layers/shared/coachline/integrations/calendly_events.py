@@ -38,7 +38,7 @@ def _event_type(database: Database, event_id: str, payload: Mapping[str, Any]) -
 
 def _requested_sync(database: Database, event_id: str, payload: Mapping[str, Any]) -> None:
     calendly_sync.run(database, clock.now(), seconds=30, only_coach=payload["coachId"])
-    database.write("finish_calendly_request", event_id=event_id)
+    database.write("finish_webhook_event", event_id=event_id)
 
 
 def _requested_disconnect(database: Database, event_id: str, payload: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ def _requested_disconnect(database: Database, event_id: str, payload: Mapping[st
         except (NotConnected, Unauthorized):
             pass  # the coach has removed our application there, which ends tokens and subscriptions
         database.write("forget_calendly_token", coach_id=coach_id, generation=generation)
-    database.write("finish_calendly_request", event_id=event_id)
+    database.write("finish_webhook_event", event_id=event_id)
 
 
 _HANDLERS: dict[str, Callable[[Database, str, Mapping[str, Any]], None]] = {

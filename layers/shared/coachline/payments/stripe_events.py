@@ -30,7 +30,7 @@ def apply(database: Database, event_id: str, event_type: str, payload: Mapping[s
     if of_us and bool(payload.get("livemode")) is is_live():
         with suppress(NotFound):
             _handler_of(event_type)(database, subject, payload)
-    database.write("finish_stripe_event", event_id=event_id)
+    database.write("finish_webhook_event", event_id=event_id)
 
 
 def _handler_of(event_type: str) -> Callable[[Database, _Object, Mapping[str, Any]], None]:

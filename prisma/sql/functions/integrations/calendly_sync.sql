@@ -140,12 +140,3 @@ begin
   end if;
   return private.answer(200, '{}');
 end $$;
-
--- A request that came through the inbox is done.
-create or replace function public.finish_calendly_request(event_id uuid) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
-begin
-  perform private.require_service();
-  perform private.finish_webhook_event(event_id);
-  return private.answer(200, '{}');
-end $$;

@@ -120,6 +120,20 @@ begin
                   from private.meeting_presence p where p.session_id = s.id));
 end $$;
 
+-- The meeting, if it is at Zoom and not over; else 409.
+create or replace function private.ready_meeting(s public.session) returns private.meeting
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  m private.meeting := private.meeting_of(s.id);
+begin
+  if private.now() > s.ends_at + interval '30 minutes' then
+    perform private.refuse(409, 'too_late', 'The meeting closed 30 minutes after the end.');
+  elsif m.zoom_id is null then
+    perform private.refuse(409, 'meeting_not_ready', 'The meeting is still being made. Try again in a moment.');
+  end if;
+  return m;
+end $$;
+
 -- The join link, to the two participants alone, from 15 minutes before the start to 30 after the end.
 create or replace function private.join_link(session uuid, caller uuid) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
@@ -134,13 +148,8 @@ begin
   elsif private.now() < s.starts_at - interval '15 minutes' then
     perform private.refuse(409, 'too_early', 'The meeting opens 15 minutes before the start.',
       jsonb_build_object('opensAt', to_char((s.starts_at - interval '15 minutes') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')));
-  elsif private.now() > s.ends_at + interval '30 minutes' then
-    perform private.refuse(409, 'too_late', 'The meeting closed 30 minutes after the end.');
   end if;
-  m := private.meeting_of(s.id);
-  if m.zoom_id is null then
-    perform private.refuse(409, 'meeting_not_ready', 'The meeting is still being made. Try again in a moment.');
-  end if;
+  m := private.ready_meeting(s);
   return jsonb_build_object('join_url', m.join_url, 'join_until', s.ends_at + interval '30 minutes');
 end $$;
 
@@ -179,13 +188,8 @@ begin
     perform private.refuse(403, 'forbidden', 'Only the coach may start the meeting.');
   elsif s.status not in ('SCHEDULED', 'IN_PROGRESS') then
     perform private.refuse(409, 'session_not_scheduled', 'This session does not take place.');
-  elsif private.now() > s.ends_at + interval '30 minutes' then
-    perform private.refuse(409, 'too_late', 'The meeting closed 30 minutes after the end.');
   end if;
-  m := private.meeting_of(s.id);
-  if m.zoom_id is null then
-    perform private.refuse(409, 'meeting_not_ready', 'The meeting is still being made. Try again in a moment.');
-  end if;
+  m := private.ready_meeting(s);
   perform private.note_access(s.id, caller, 'START');
   return private.answer(200, jsonb_build_object('zoom_id', m.zoom_id));
 end $$;

@@ -191,15 +191,6 @@ begin
   return private.answer(200, jsonb_build_object('state', 'written'));
 end $$;
 
--- The event's effects are in the mirror.
-create or replace function public.finish_stripe_event(event_id uuid) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
-begin
-  perform private.require_service();
-  perform private.finish_webhook_event(event_id);
-  return private.answer(200, '{}');
-end $$;
-
 -- A notice is given once, whoever finds the reason for it, and however often.
 create or replace function private.give_notice(kind text, object_id text, step text, event text, payload jsonb) returns boolean
 language plpgsql volatile security definer set search_path = '' as $$
