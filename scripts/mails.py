@@ -6,9 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from coachline.notifications.catalogue import TYPES  # noqa: E402 - found by the line above
-from coachline.notifications.rendering import letter  # noqa: E402
-from tests.support.notifications import row  # noqa: E402
+from coachline.notifications.catalogue import TYPES  # noqa: E402 - after the path is set
+from coachline.notifications.rendering import letter  # noqa: E402 - after the path is set
+from tests.support.notifications import row  # noqa: E402 - after the path is set
 
 LINK = "https://api.example.com/api/notifications/unsubscribe?token=example"
 

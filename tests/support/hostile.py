@@ -247,9 +247,9 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
     for method, route, who, body in made:
         path = world.path(route)
         if "{reviewId}" in route:
-            body = {**body, "version": 1}  # noqa: PLW2901
+            body = {**body, "version": 1}  # noqa: PLW2901 - a copy
         elif method == "PATCH":
-            body = {**body, "version": who.get(path).json()["data"]["version"]}  # noqa: PLW2901
+            body = {**body, "version": who.get(path).json()["data"]["version"]}  # noqa: PLW2901 - a copy
         fitting = {name: value for name, value in body.items() if name != "permissions"}
         found[method, route] = Write(method, route, path, who, fitting)
     return found

@@ -54,9 +54,9 @@ def logged() -> Iterator[Logged]:
     """What has been logged since the test began."""
     handler = logger.registered_handler
     stream = io.StringIO()
-    before = handler.setStream(stream)  # type: ignore[attr-defined]
+    before = handler.setStream(stream)  # type: ignore[attr-defined]  # a StreamHandler
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    handler.setStream(before)  # type: ignore[attr-defined]
+    handler.setStream(before)  # type: ignore[attr-defined]  # a StreamHandler
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def _told(status: int, connection: Any, outcome: str) -> Response[Data[CalendlyS
     headers = {}
     if "text/html" in (app.current_event.headers.get("accept") or ""):
         status, headers = 303, {"Location": f"{calendly_settings().web_url}/?{urlencode({'calendly': outcome})}"}
-    return Response(status, "application/json", {"data": connection}, headers)  # type: ignore[arg-type]
+    return Response(status, "application/json", {"data": connection}, headers)  # type: ignore[arg-type]  # made JSON later
 
 
 lambda_handler = entrypoint(app, public=True, raw=True)

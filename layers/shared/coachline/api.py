@@ -102,7 +102,7 @@ def create_app() -> App:
         debug=False,
     )
 
-    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
+    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools'
     def refuse(error: Exception) -> Response[Any]:
         told = _as_problem(error, app.context)
         if told is error:
@@ -205,17 +205,17 @@ def caller(app: App, *sent: BaseModel) -> Caller:
 
 def created(model: T, location: str) -> Response[Data[T]]:
     """201 with the resource and where it can be read."""
-    return Response(201, "application/json", {"data": model}, {"Location": location})  # type: ignore[arg-type]
+    return Response(201, "application/json", {"data": model}, {"Location": location})  # type: ignore[arg-type]  # made JSON later
 
 
 def accepted(model: T) -> Response[Data[T]]:
     """202 with the resource as it is while the rest is still to come."""
-    return Response(202, "application/json", {"data": model})  # type: ignore[arg-type]
+    return Response(202, "application/json", {"data": model})  # type: ignore[arg-type]  # made JSON later
 
 
 def unkept(model: T) -> Response[Data[T]]:
     """200 with what nobody on the way may keep."""
-    return Response(200, "application/json", {"data": model}, {"Cache-Control": "no-store"})  # type: ignore[arg-type]
+    return Response(200, "application/json", {"data": model}, {"Cache-Control": "no-store"})  # type: ignore[arg-type]  # made JSON later
 
 
 def no_content() -> Response[None]:

@@ -22,7 +22,7 @@ LONGEST_DELAY_SECONDS = 11 * 3600
 FAILURE_SECONDS = 30
 
 
-class RetryLater(Exception):  # noqa: N818 - says what to do, as PermanentFailure says what is
+class RetryLater(Exception):  # noqa: N818 - says what it is - says what to do, as PermanentFailure says what is
     """The message cannot be handled yet: try again in `seconds`, and in twice as many each further time.
 
     `exact` when somebody else named the time, as a provider does with Retry-After: then it does not grow.
@@ -34,7 +34,7 @@ class RetryLater(Exception):  # noqa: N818 - says what to do, as PermanentFailur
         self.exact = exact
 
 
-class PermanentFailure(Exception):  # noqa: N818
+class PermanentFailure(Exception):  # noqa: N818 - says what it is
     """The message will never be handled: it is acknowledged and logged as an error, which an alarm watches."""
 
 

@@ -74,7 +74,7 @@ def _in_document(location: Sequence[int | str], document: Any, kind: str) -> Ite
         if (isinstance(document, dict) and part in document) or (
             isinstance(document, list) and isinstance(part, int) and part < len(document)
         ):
-            document = document[part]  # type: ignore[index]
+            document = document[part]  # type: ignore[index]  # an index of a list, a key of a dict
             yield part
         elif kind == "missing" and index == len(location) - 1:
             yield part

@@ -98,7 +98,7 @@ def test_shuffled_repeated_and_refused_it_ends_with_what_the_database_says(
     stack.drain()
     for user in users:
         roles = admin.get("/api/user/role", params={"userId": user.user_id}).json()["data"]["roles"]
-        wait_until(lambda user=user, roles=roles: at_clerk(clerk, user) == roles, what="the roles at Clerk")  # type: ignore[misc]
+        wait_until(lambda user=user, roles=roles: at_clerk(clerk, user) == roles, what="the roles at Clerk")  # type: ignore[misc]  # defaults
     print(f"{len(users)} users, 12 changes, 12 faults, {rounds} rounds: Clerk has the roles of the database")
 
 

@@ -126,7 +126,7 @@ def test_a_followed_link_asks_and_only_its_button_acts(stack: Stack) -> None:
 def test_one_click_as_multipart_and_without_a_body_counts_too(stack: Stack) -> None:
     for options in ({"files": {"List-Unsubscribe": (None, "One-Click")}}, {}):
         user, link = mailed(stack)
-        assert stack.http.post(link, **options).status_code == 200  # type: ignore[arg-type]
+        assert stack.http.post(link, **options).status_code == 200  # type: ignore[arg-type]  # of several types
         assert chosen(user)["email"] is False
 
 

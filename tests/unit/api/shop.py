@@ -37,8 +37,8 @@ class NewItem(Input):
     stock: Annotated[int, Field(ge=0, le=1000)] = 0
     price: Price | None = None
     zone: TimeZoneName = "UTC"
-    labels: list[str] = []  # noqa: RUF012 - pydantic copies it
-    weekly: list[Day] = []  # noqa: RUF012
+    labels: list[str] = []  # noqa: RUF012 - Pydantic copies it - pydantic copies it
+    weekly: list[Day] = []  # noqa: RUF012 - Pydantic copies it
     extra: dict[str, object] | None = None
 
 
@@ -107,7 +107,7 @@ def anyone() -> Data[Item]:
 
 @app.get("/api/broken", **doc("A response that does not fit", tag="Open"))
 def broken() -> Data[Item]:
-    return {"data": {"id": "no uuid: jane@example.com"}}  # type: ignore[return-value]
+    return {"data": {"id": "no uuid: jane@example.com"}}  # type: ignore[return-value]  # the fault
 
 
 @app.get("/api/crash", **doc("A bug", tag="Open"))

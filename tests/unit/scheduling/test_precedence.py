@@ -134,4 +134,4 @@ def test_the_winning_schedule_of_an_instant() -> None:
     assert winning_schedule([trip], utc("2027-06-01 12:00")) is None
     assert winning_schedule([], utc("2027-06-01 12:00")) is None
     with pytest.raises(ValueError, match="at must be an aware"):
-        winning_schedule(several, datetime(2027, 6, 2))  # noqa: DTZ001
+        winning_schedule(several, datetime(2027, 6, 2))  # noqa: DTZ001 - the fault

@@ -194,13 +194,13 @@ class TestRefusedArguments:
         [
             ({"duration": 0}, "duration must be"),
             ({"duration": -15}, "duration must be"),
-            ({"start": datetime(2027, 3, 8)}, "start must be an aware"),  # noqa: DTZ001
-            ({"end": datetime(2027, 3, 9)}, "end must be an aware"),  # noqa: DTZ001
-            ({"now": datetime(2027, 3, 1)}, "now must be an aware"),  # noqa: DTZ001
+            ({"start": datetime(2027, 3, 8)}, "start must be an aware"),  # noqa: DTZ001 - the fault
+            ({"end": datetime(2027, 3, 9)}, "end must be an aware"),  # noqa: DTZ001 - the fault
+            ({"now": datetime(2027, 3, 1)}, "now must be an aware"),  # noqa: DTZ001 - the fault
             ({"start": utc("2027-03-09 00:00:01")}, "start must not be later than end"),
-            ({"busy": [(utc(MONDAY), datetime(2027, 3, 9))]}, "its end must be an aware"),  # noqa: DTZ001
+            ({"busy": [(utc(MONDAY), datetime(2027, 3, 9))]}, "its end must be an aware"),  # noqa: DTZ001 - the fault
             ({"blocked": [(utc("2027-03-09"), utc(MONDAY))]}, "the start of a blocked interval must not be later"),
-            ({"session_starts": [datetime(2027, 3, 9)]}, "a session start must be an aware"),  # noqa: DTZ001
+            ({"session_starts": [datetime(2027, 3, 9)]}, "a session start must be an aware"),  # noqa: DTZ001 - the fault
         ],
     )
     def test_are_value_errors(self, wrong: dict[str, Any], message: str) -> None:

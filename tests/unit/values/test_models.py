@@ -19,8 +19,8 @@ class Sample(Input):
     maybe: int | None = None
     flag: bool = False
     ratio: float = 0.0
-    nested: list["Sample"] = []  # noqa: RUF012 - pydantic copies it
-    counts: dict[str, int] = {}  # noqa: RUF012
+    nested: list["Sample"] = []  # noqa: RUF012 - Pydantic copies it - pydantic copies it
+    counts: dict[str, int] = {}  # noqa: RUF012 - Pydantic copies it
     at: Instant = datetime(2027, 1, 1, tzinfo=UTC)
 
 

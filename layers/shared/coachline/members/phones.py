@@ -4,7 +4,7 @@
 def parse(text: str) -> str | None:
     """The number as E.164; None when no such number is possible. Without a + it is a North American one."""
     # 15 ms to import, and only for members who have a phone: most functions that load this module never do.
-    import phonenumbers  # noqa: PLC0415
+    import phonenumbers  # noqa: PLC0415 - heavy, and few need it
 
     try:
         number = phonenumbers.parse(text, "US")

@@ -47,7 +47,7 @@ class Mailer:
 
     def send(self, address: str, message: EmailMessage) -> str:
         """Hand a message to SES: its id there. NotSent when it did not take it, or did not answer in time."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - loaded with boto3 by now
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - heavy, and few need it - loaded with boto3 by now
 
         message["From"], message["To"] = self._sender, address
         try:
@@ -67,8 +67,8 @@ class Mailer:
 @cache
 def ses() -> Any:
     """The client. Without retries of its own: a timed-out call may have been carried out, so the queue decides."""
-    import boto3  # noqa: PLC0415 - a third of a second, for the one consumer that sends
-    from botocore.config import Config  # noqa: PLC0415
+    import boto3  # noqa: PLC0415 - heavy, and few need it - a third of a second, for the one consumer that sends
+    from botocore.config import Config  # noqa: PLC0415 - heavy, and few need it
 
     patience = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 1})
     return boto3.client("sesv2", config=patience)
