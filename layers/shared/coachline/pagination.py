@@ -52,6 +52,37 @@ def page(rows: Sequence[Row], limit: int, key: Callable[[Row], Sequence[CursorVa
     return items, encode_cursor(key(items[-1])) if len(rows) > limit else None
 
 
+class Keyset:
+    """The order of a list: for each part, the argument by which its function takes the last row's, and whence it is.
+
+    `Keyset(before_at=("created_at", datetime), before_id=("id", UUID))` is a list by time and id; the function is
+    asked with `**keyset.arguments(query)` and its rows are cut with `keyset.page(rows, query)`.
+    """
+
+    def __init__(self, **parts: tuple[str, type]) -> None:
+        self._parts = parts
+
+    def arguments(self, query: PageQuery) -> dict[str, Any]:
+        """Where the page starts (nulls for the first one), and `page_size`: one more row than it shows."""
+        types = [kind for _, kind in self._parts.values()]
+        last: Sequence[Any] = decode_cursor(query.cursor, *types) if query.cursor else [None] * len(types)
+        return {
+            "page_size": query.limit + 1,
+            **{name: _plain(value) for name, value in zip(self._parts, last, strict=True)},
+        }
+
+    def page(self, rows: Sequence[Any], query: PageQuery) -> tuple[list[Any], str | None]:
+        """A page of what was fetched with `arguments`, and the cursor of the next."""
+        return page(rows, query.limit, lambda row: [_READ[kind](row[name]) for name, kind in self._parts.values()])
+
+
+def _plain(value: CursorValue) -> str | int | None:
+    return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID) else value
+
+
+_READ: dict[type, Callable[[Any], CursorValue]] = {datetime: datetime.fromisoformat, UUID: UUID, int: int, str: str}
+
+
 def _tagged(value: CursorValue) -> tuple[str, str | int | None]:
     match value:
         case datetime():

@@ -1,8 +1,11 @@
 """The rules of goals in SQL, held to slow references in Python: where a day ends, what state follows, what is due."""
 
+import os
+import sysconfig
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,6 +31,15 @@ many = settings(
 def database(stack: Stack) -> Iterator[psycopg.Connection[DictRow]]:
     with stack.database() as connection:
         yield connection
+
+
+def machines(zone: str) -> ZoneInfo:
+    """The rules that Postgres reads: the machine's, also where tests of the pinned ones run in this process."""
+    for directory in str(sysconfig.get_config_var("TZPATH")).split(os.pathsep):
+        if (path := Path(directory, zone)).is_file():
+            with path.open("rb") as file:
+                return ZoneInfo.from_file(file, key=zone)
+    return ZoneInfo(zone)
 
 
 def ask(database: psycopg.Connection[DictRow], call: str, *values: Any) -> Any:
@@ -64,7 +76,7 @@ def slow_end(day: date, zone: ZoneInfo) -> datetime:
 def test_a_day_ends_where_the_clocks_of_its_zone_say(
     database: psycopg.Connection[DictRow], zone: str, day: str, end: str
 ) -> None:
-    assert slow_end(date.fromisoformat(day), ZoneInfo(zone)) == datetime.fromisoformat(end)
+    assert slow_end(date.fromisoformat(day), machines(zone)) == datetime.fromisoformat(end)
     assert ask(database, "private.end_of_day(%s::date, %s)", day, zone) == datetime.fromisoformat(end)
 
 
@@ -73,7 +85,7 @@ def test_a_day_ends_where_the_clocks_of_its_zone_say(
 def test_every_day_ends_where_a_walk_through_it_ends(
     database: psycopg.Connection[DictRow], day: date, zone: str
 ) -> None:
-    assert ask(database, "private.end_of_day(%s, %s)", day, zone) == slow_end(day, ZoneInfo(zone))
+    assert ask(database, "private.end_of_day(%s, %s)", day, zone) == slow_end(day, machines(zone))
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -88,7 +100,7 @@ def test_days_that_change_the_clocks_end_there_too(database: psycopg.Connection[
         {"zone": zone},
     ).fetchall()
     assert rows or zone in ("UTC", "Asia/Kathmandu", "Pacific/Apia")
-    assert [row["until"] for row in rows] == [slow_end(row["day"], ZoneInfo(zone)) for row in rows]
+    assert [row["until"] for row in rows] == [slow_end(row["day"], machines(zone)) for row in rows]
 
 
 amounts = st.decimals(-1000, 1000, places=2)
@@ -138,7 +150,7 @@ def slow_reminder(deadline: date, zone: ZoneInfo, end: datetime, set_at: datetim
 def test_a_reminder_belongs_to_the_last_morning_that_has_come(
     database: psycopg.Connection[DictRow], zone: str, deadline: date, before: int, ahead: int
 ) -> None:
-    where = ZoneInfo(zone)
+    where = machines(zone)
     end = slow_end(deadline, where)
     now, set_at = end - before * MINUTE, end - (before + ahead) * MINUTE
     found = ask(database, "private.goal_reminder(%s, %s, %s, %s, %s)", deadline, zone, end, set_at, now)

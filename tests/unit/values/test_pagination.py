@@ -4,13 +4,14 @@ import base64
 import json
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coachline.pagination import CursorValue, decode_cursor, encode_cursor, page
+from coachline.pagination import CursorValue, Keyset, PageQuery, decode_cursor, encode_cursor, page
 from coachline.problems import Unprocessable
 
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -107,3 +108,29 @@ def test_pages_hold_every_row_once(count: int, limit: int) -> None:
         seen += items
 
     assert seen == rows
+
+
+instants = st.datetimes(datetime(2027, 1, 1), datetime(2027, 1, 2), timezones=st.just(UTC))  # noqa: DTZ001 - likewise
+
+
+@given(st.sets(st.tuples(instants, st.uuids())), st.integers(1, 5))
+def test_a_keyset_leads_through_a_list_as_its_function_orders_it(keys: set[tuple[datetime, UUID]], limit: int) -> None:
+    order = Keyset(before_at=("created_at", datetime), before_id=("id", UUID))
+    newest_first = [{"created_at": at.isoformat(), "id": str(id_)} for at, id_ in sorted(keys, reverse=True)]
+    seen: list[Any] = []
+    cursor: str | None = None
+    while True:
+        query = PageQuery(limit=limit, cursor=cursor)
+        asked = json.loads(json.dumps(order.arguments(query)))  # as PostgREST is asked
+        last = (asked["before_at"], asked["before_id"])
+        assert (last == (None, None)) == (cursor is None)
+        left = newest_first
+        if cursor:
+            at, id_ = datetime.fromisoformat(last[0]), UUID(last[1])
+            left = [r for r in left if (datetime.fromisoformat(r["created_at"]), UUID(r["id"])) < (at, id_)]
+        items, cursor = order.page(left[: asked["page_size"]], query)
+        seen += items
+        if cursor is None:
+            break
+
+    assert seen == newest_first

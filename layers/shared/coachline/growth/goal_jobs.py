@@ -1,10 +1,9 @@
 """What time does to goals: people are reminded, deadlines are missed. A batch is a transaction."""
 
-from collections import Counter
 from datetime import datetime
 
+from coachline.batches import in_batches
 from coachline.database import Database
-from coachline.logs import logger
 
 BATCH = 100
 
@@ -14,14 +13,7 @@ def advance_goals(database: Database, now: datetime, *, batch: int = BATCH) -> d
 
     `reminded_7`, `reminded_3`, `reminded_1`, `overdue`, and `failed` rows, which the next run tries again.
     """
-    counts: Counter[str] = Counter(failed=0)
-    cursor: str | None = None
-    while True:
-        answer = database.write("advance_goals", now_at=now.isoformat(), batch=batch, after_id=cursor)
-        counts.update(answer["counts"])
-        for failure in answer["failures"]:
-            counts["failed"] += 1
-            logger.error("goal.job_failed", **failure)
-        cursor = answer["next"]
-        if cursor is None:
-            return dict(counts)
+    return in_batches(
+        lambda cursor: database.write("advance_goals", now_at=now.isoformat(), batch=batch, after_id=cursor),
+        failed="goal.job_failed",
+    )

@@ -18,9 +18,11 @@ from coachline.growth.goal_input import (
     ProgressInput,
 )
 from coachline.models import Instant, Output, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.patches import columns
 
+_ORDER_OF_PROGRESS = Keyset(before_at=("occurred_at", datetime), before_id=("id", UUID))
+_ORDER_OF_GOALS = Keyset(before_at=("created_at", datetime), before_id=("id", UUID))
 _ID = "5b0f1c9e-1f0b-4a55-8e3a-0a7a5b7f9a21"
 _STORED = {
     "id": _ID,
@@ -165,17 +167,14 @@ class GoalQuery(PageQuery):
 
 def list_goals(caller: Caller, query: GoalQuery) -> tuple[list[Any], str | None]:
     """A page of `Goal`s, newest first, and the next cursor; 404 for somebody who is not his coach."""
-    before_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_goals",
         target=query.user_id and str(query.user_id),
         wanted_status=query.status,
         wanted_type=query.type,
-        before_at=before_at and before_at.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER_OF_GOALS.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+    return _ORDER_OF_GOALS.page(rows, query)
 
 
 def create_goal(caller: Caller, body: GoalInput) -> Any:
@@ -208,15 +207,12 @@ def delete_goal(caller: Caller, goal_id: UUID) -> None:
 
 def list_progress(caller: Caller, goal_id: UUID, query: PageQuery) -> tuple[list[Any], str | None]:
     """A page of `ProgressEntry`s, latest first, and the next cursor."""
-    before_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_goal_progress",
         goal_id=str(goal_id),
-        before_at=before_at and before_at.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER_OF_PROGRESS.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["occurred_at"]), UUID(row["id"])))
+    return _ORDER_OF_PROGRESS.page(rows, query)
 
 
 def add_progress(caller: Caller, goal_id: UUID, body: ProgressInput) -> Any:

@@ -11,8 +11,9 @@ from coachline.database import as_caller
 from coachline.identity.role_requests import RoleRequest
 from coachline.identity.users import UserRole, UserStatus
 from coachline.models import Input, Instant, Output, Version, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 
+_ORDER = Keyset(before_at=("created_at", datetime), before_id=("id", UUID))
 _JORDAN: dict[str, Any] = {
     "id": "3e2ec15d-3d13-4e0d-a65c-377bd7400497",
     "firstName": "Jordan",
@@ -87,17 +88,14 @@ class AccountQuery(PageQuery):
 
 def list_accounts(caller: Caller, query: AccountQuery) -> tuple[list[Any], str | None]:
     """A page of `Account`, newest first; and the next cursor."""
-    before_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_accounts",
         search=query.search,
         wanted_role=query.role,
         wanted_status=query.status,
-        before_at=before_at and before_at.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def get_account(caller: Caller, user_id: UUID) -> Any:

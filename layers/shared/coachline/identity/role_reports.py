@@ -11,9 +11,10 @@ from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.identity.users import UserRole
 from coachline.models import Instant, Money, Output, Query, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.problems import Unprocessable
 
+_ORDER = Keyset(before_id=("id", int))
 _LONGEST = timedelta(days=366)
 
 
@@ -148,7 +149,6 @@ class PeriodQuery(Query):
 
 def list_changes(caller: Caller, query: RoleChangeQuery) -> tuple[list[Any], str | None]:
     """A page of `RoleChange`, newest first; and the next cursor."""
-    (before_id,) = decode_cursor(query.cursor, int) if query.cursor else (None,)
     rows = as_caller(caller).read(
         "list_role_changes",
         target=query.user_id and str(query.user_id),
@@ -156,10 +156,9 @@ def list_changes(caller: Caller, query: RoleChangeQuery) -> tuple[list[Any], str
         wanted_role=query.role,
         from_at=query.from_ and query.from_.isoformat(),
         to_at=query.to and query.to.isoformat(),
-        before_id=before_id,
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (row["id"],))
+    return _ORDER.page(rows, query)
 
 
 def analyse(caller: Caller, query: PeriodQuery) -> Any:

@@ -12,9 +12,10 @@ from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.identity.users import UserRole
 from coachline.models import Input, Instant, Output, Version, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.patches import columns
 
+_ORDER = Keyset(before_at=("created_at", datetime), before_id=("id", UUID))
 _OF_A_COACH = ("experience", "specialties", "licenseNumber", "licenseState")
 
 
@@ -139,17 +140,14 @@ class RoleRequestQuery(PageQuery):
 
 def list_requests(caller: Caller, query: RoleRequestQuery) -> tuple[list[Any], str | None]:
     """A page of `RoleRequest`, newest first; and the next cursor."""
-    before_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_role_requests",
         wanted_status=query.status,
         wanted_role=query.role,
         target=query.user_id and str(query.user_id),
-        before_at=before_at and before_at.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def apply_for(caller: Caller, body: RoleApplication) -> Any:

@@ -6,17 +6,17 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from coachline import pagination
 from coachline.api import Caller
 from coachline.database import Database, as_caller
 from coachline.events import RetryLater
 from coachline.integrations.calendly_account import api, granted, sealed_tokens
 from coachline.models import Input, Instant, Output, Query, Version, example
-from coachline.pagination import PageQuery
+from coachline.pagination import Keyset, PageQuery
 from coachline.problems import Problem, Unavailable
 from coachline.providers import Refused
 from coachline.settings import calendly_settings
 
+_ORDER = Keyset(after_name=("name", str), after_id=("id", UUID))
 SCOPES = "users:read event_types:read availability:read scheduled_events:read webhooks:read webhooks:write"
 SessionType = Literal["COACHING", "INTRODUCTION", "FOLLOW_UP"]
 Minutes = Annotated[int, Field(ge=15, le=240, multiple_of=5)]
@@ -207,12 +207,7 @@ def request_sync(caller: Caller) -> Any:
 
 def list_event_types(caller: Caller, query: PageQuery) -> tuple[list[Any], str | None]:
     """A page of the caller's event types by name."""
-    after: dict[str, Any] = {}
-    if query.cursor:
-        name, event_type_id = pagination.decode_cursor(query.cursor, str, UUID)
-        after = {"after_name": name, "after_id": str(event_type_id)}
-    rows = as_caller(caller).read("list_calendly_event_types", page_size=query.limit + 1, **after)
-    return pagination.page(rows, query.limit, lambda row: (row["name"], UUID(row["id"])))
+    return _ORDER.page(as_caller(caller).read("list_calendly_event_types", **_ORDER.arguments(query)), query)
 
 
 def map_event_type(caller: Caller, event_type_id: UUID, change: MappingChange) -> Any:

@@ -13,10 +13,12 @@ from coachline.members import phones
 from coachline.members.checks import clean
 from coachline.members.profiles import MemberFields, MemberState, MemberStatus, StoredVersion, save, shown
 from coachline.models import Input, Instant, Output, Version, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.patches import columns
 from coachline.problems import NotFound
 
+_ORDER_OF_HISTORY = Keyset(before_id=("id", int))
+_ORDER_OF_MEMBERS = Keyset(before_created_at=("created_at", datetime), before_id=("user_id", UUID))
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -90,7 +92,6 @@ class MemberHistory(Output):
 
 def list_members(caller: Caller, query: MemberQuery) -> tuple[list[Any], str | None]:
     """A page of `Member`, newest first, and the next cursor."""
-    before_created_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     wanted = clean({"member_type": query.type, "designations": [query.designation] if query.designation else []})
     rows = as_caller(caller).read(
         "list_members",
@@ -98,13 +99,9 @@ def list_members(caller: Caller, query: MemberQuery) -> tuple[list[Any], str | N
         type=wanted["member_type"],
         designation=next(iter(wanted["designations"]), None),
         search=query.search,
-        before_created_at=before_created_at and before_created_at.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER_OF_MEMBERS.arguments(query),
     )
-    rows, cursor = page(
-        rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["user_id"]))
-    )
+    rows, cursor = _ORDER_OF_MEMBERS.page(rows, query)
     return [shown(row) for row in rows], cursor
 
 
@@ -123,15 +120,13 @@ def update_member(caller: Caller, user_id: UUID, patch: MemberPatch) -> Any:
 
 def history(caller: Caller, user_id: UUID, query: HistoryQuery) -> dict[str, Any]:
     """A `MemberHistory`, for the member himself and for an ADMIN."""
-    (before_id,) = decode_cursor(query.cursor, int) if query.cursor else (None,)
     found = as_caller(caller).read(
         "member_history",
         target=str(user_id),
         as_of=query.as_of and query.as_of.isoformat(),
-        before_id=before_id,
-        page_size=query.limit + 1,
+        **_ORDER_OF_HISTORY.arguments(query),
     )
-    changes, cursor = page(found["changes"], query.limit, lambda change: (change["id"],))
+    changes, cursor = _ORDER_OF_HISTORY.page(found["changes"], query)
     state = found["member"]
     if state:
         state["phone"] = state["phone"] and phones.shown(state["phone"])

@@ -12,7 +12,9 @@ from coachline.database import as_caller
 from coachline.models import Input, Instant, Output, Page, Query, example
 from coachline.notifications.catalogue import BY_NAME, CHANNELS, TYPES
 from coachline.notifications.rendering import in_app
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
+
+_ORDER = Keyset(before_at=("created_at", datetime), before_id=("id", UUID))
 
 
 class Notification(Output):
@@ -136,17 +138,12 @@ class PreferencesChoice(Input):
 
 def list_mine(caller: Caller, query: NotificationQuery) -> dict[str, Any]:
     """A `NotificationPage`, newest first."""
-    before_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     found = as_caller(caller).read(
         "list_notifications",
         only_unread=query.unread == "true",
-        before_at=before_at and before_at.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    rows, cursor = page(
-        found["rows"], query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"]))
-    )
+    rows, cursor = _ORDER.page(found["rows"], query)
     return {"data": [in_app(row) for row in rows], "next_cursor": cursor, "unread": found["unread"]}
 
 

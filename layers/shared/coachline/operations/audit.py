@@ -8,7 +8,9 @@ from pydantic import Field
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Instant, Output, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
+
+_ORDER = Keyset(before_id=("id", int))
 
 
 class AuditEntry(Output):
@@ -62,7 +64,6 @@ class AuditQuery(PageQuery):
 
 def list_entries(caller: Caller, query: AuditQuery) -> tuple[list[Any], str | None]:
     """A page of `AuditEntry`, newest first; and the next cursor."""
-    (before_id,) = decode_cursor(query.cursor, int) if query.cursor else (None,)
     rows = as_caller(caller).read(
         "list_audit",
         actor=query.actor_id and str(query.actor_id),
@@ -72,7 +73,6 @@ def list_entries(caller: Caller, query: AuditQuery) -> tuple[list[Any], str | No
         wanted_request=query.request_id,
         from_at=query.from_ and query.from_.isoformat(),
         to_at=query.to and query.to.isoformat(),
-        before_id=before_id,
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (row["id"],))
+    return _ORDER.page(rows, query)

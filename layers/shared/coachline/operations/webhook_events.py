@@ -10,8 +10,9 @@ from pydantic import Field
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Instant, Output, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 
+_ORDER = Keyset(before_at=("received_at", datetime), before_id=("id", UUID))
 ProviderName = Literal["clerk", "stripe", "zoom", "calendly"]
 
 _EXAMPLE = {
@@ -73,17 +74,14 @@ class WebhookEventQuery(PageQuery):
 
 def list_events(caller: Caller, query: WebhookEventQuery) -> tuple[list[Any], str | None]:
     """A page of `WebhookEvent`, latest first; and the next cursor."""
-    before_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_webhook_events",
         wanted_provider=query.provider,
         wanted_state=query.state,
         wanted_type=query.type,
-        before_at=before_at and before_at.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["received_at"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def get_event(caller: Caller, event_id: UUID) -> Any:

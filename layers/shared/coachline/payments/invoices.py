@@ -8,9 +8,10 @@ from uuid import UUID
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Instant, Money, Output, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.problems import Conflict
 
+_ORDER = Keyset(after_at=("created_at", datetime), after_id=("id", UUID))
 _EXAMPLE: dict[str, Any] = {
     "id": "b7e1a0de-6d3b-4b0b-9a57-6a1f4a3d2c11",
     "userId": "3e2ec15d-3d13-4e0d-a65c-377bd7400497",
@@ -92,15 +93,12 @@ class InvoiceQuery(PageQuery):
 
 def list_invoices(caller: Caller, query: InvoiceQuery) -> tuple[list[Any], str | None]:
     """A page of `Invoice`, newest first: the caller's, for an ADMIN everyone's."""
-    after_at, after_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_invoices",
         wanted_status=query.status,
-        after_at=after_at and after_at.isoformat(),
-        after_id=after_id and str(after_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def get_invoice(caller: Caller, invoice_id: UUID) -> Any:

@@ -10,11 +10,13 @@ from pydantic import Field
 from coachline.api import Caller
 from coachline.database import Database, as_caller
 from coachline.models import Input, Instant, Money, Output, Price, Version, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.patches import columns, partial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_ORDER = Keyset(after_at=("created_at", datetime), after_id=("id", UUID))
 
 
 class BillingInterval(StrEnum):
@@ -112,14 +114,11 @@ class PlanPatch(_Terms):
 
 def list_plans(caller: Caller, query: PageQuery) -> tuple[list[Any], str | None]:
     """A page of `Plan`, newest first: what is for sale, and for an ADMIN everything."""
-    after_at, after_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_plans",
-        after_at=after_at and after_at.isoformat(),
-        after_id=after_id and str(after_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def get_plan(caller: Caller, plan_id: UUID) -> Any:

@@ -12,12 +12,13 @@ from coachline import clock
 from coachline.api import Caller
 from coachline.database import Database, as_caller
 from coachline.models import Input, Instant, Money, Output, Version, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.payments import commands, mirror
 from coachline.payments.plans import BillingInterval
 from coachline.payments.stripe_api import asking, client, plain
 from coachline.problems import Unprocessable
 
+_ORDER = Keyset(after_at=("created_at", datetime), after_id=("id", UUID))
 PREVIEW_KEPT = timedelta(hours=1)
 CLOCKS_DIFFER = timedelta(seconds=30)
 
@@ -177,14 +178,11 @@ class ChangeResult(Output):
 
 def list_subscriptions(caller: Caller, query: PageQuery) -> tuple[list[Any], str | None]:
     """A page of `Subscription`, newest first: the caller's, for an ADMIN everyone's."""
-    after_at, after_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_subscriptions",
-        after_at=after_at and after_at.isoformat(),
-        after_id=after_id and str(after_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def get_subscription(caller: Caller, subscription_id: UUID) -> Any:

@@ -7,10 +7,12 @@ from uuid import UUID
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Instant, Output, Version, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.patches import partial
 from coachline.scheduling.schedule import DateHours, DayHours, PlainDate, ScheduleType
 from coachline.scheduling.schedule_input import EXAMPLE, ScheduleInput
+
+_ORDER = Keyset(after_created_at=("created_at", datetime), after_id=("id", UUID))
 
 
 class AvailabilitySchedule(Output):
@@ -64,15 +66,12 @@ class SchedulePatch(ScheduleInput):
 
 def list_schedules(caller: Caller, query: PageQuery, coach_id: UUID | None) -> tuple[list[Any], str | None]:
     """A page of the caller's schedules, or for an ADMIN of a coach's, oldest first; and the next cursor."""
-    after_created_at, after_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_schedules",
         wanted_coach_id=coach_id and str(coach_id),
-        after_created_at=after_created_at and after_created_at.isoformat(),
-        after_id=after_id and str(after_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def get_schedule(caller: Caller, schedule_id: UUID) -> Any:

@@ -10,12 +10,13 @@ from pydantic import Field, ValidationInfo, field_validator
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Input, Instant, Money, Output, Price, Version, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.patches import columns, partial
 from coachline.scheduling.completeness import assess
 from coachline.scheduling.languages import Language
 from coachline.scheduling.schedule_input import SessionMinutes
 
+_ORDER = Keyset(before_valid_from=("valid_from", datetime), before_id=("id", UUID))
 _OFFER = {
     "bio": "Twenty years of listings in New York: pricing, staging and the talk that wins the mandate.",
     "specialties": ["Listings", "Negotiation"],
@@ -208,14 +209,11 @@ def update_profile(caller: Caller, patch: CoachProfilePatch) -> Any:
 
 def list_rates(caller: Caller, query: PageQuery) -> tuple[list[Any], str | None]:
     """A page of every `Rate` that the caller has had, latest first; and the next cursor."""
-    before_valid_from, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_coach_rates",
-        before_valid_from=before_valid_from and before_valid_from.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["valid_from"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def _assessed(profile: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from pydantic import Field
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Input, Instant, Output, Version, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 
+_ORDER = Keyset(before_created_at=("created_at", datetime), before_id=("id", UUID))
 _REVIEW = {"id": "c4b3c1de-5d4c-4f35-9f0a-6f4f6e3a0b52", "rating": 5, "text": "I left with a plan for the quarter."}
 
 
@@ -81,15 +82,12 @@ class Moderation(Input):
 
 def list_reviews(caller: Caller, coach_id: UUID, query: PageQuery) -> tuple[list[Any], str | None]:
     """A page of a coach's `PublicReview`s, latest first, and the next cursor; 404 for nobody who can be booked."""
-    before_created_at, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_reviews",
         coach_id=str(coach_id),
-        before_created_at=before_created_at and before_created_at.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["created_at"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def get_review(caller: Caller, session_id: UUID) -> Any:

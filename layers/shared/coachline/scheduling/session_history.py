@@ -6,8 +6,10 @@ from uuid import UUID
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Instant, Output, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 from coachline.scheduling.sessions import Actor, SessionStatus
+
+_ORDER = Keyset(after_id=("id", int))
 
 
 class SessionTransition(Output):
@@ -44,8 +46,5 @@ class SessionTransition(Output):
 
 def get_history(caller: Caller, session_id: UUID, query: PageQuery) -> tuple[list[Any], str | None]:
     """A page of `SessionTransition`, oldest first, and the next cursor; 404 as for the session itself."""
-    (after_id,) = decode_cursor(query.cursor, int) if query.cursor else (None,)
-    rows = as_caller(caller).read(
-        "get_session_history", session_id=str(session_id), after_id=after_id, page_size=query.limit + 1
-    )
-    return page(rows, query.limit, lambda row: (row["id"],))
+    rows = as_caller(caller).read("get_session_history", session_id=str(session_id), **_ORDER.arguments(query))
+    return _ORDER.page(rows, query)

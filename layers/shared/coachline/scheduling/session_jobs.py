@@ -1,20 +1,19 @@
 """What time does to sessions: holds run out, sessions begin and end, people are reminded. A batch is a transaction."""
 
-from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
+from coachline.batches import in_batches
 from coachline.database import Database
-from coachline.logs import logger
 
 BATCH = 100
+_FAILED = "session.job_failed"
 
 
 def expire_holds(database: Database, now: datetime, *, batch: int = BATCH) -> dict[str, int]:
     """Let go of the holds that ran out by `now`: `expired`."""
-    return _in_batches(
-        lambda cursor: database.write("expire_session_holds", now_at=now.isoformat(), batch=batch, after_id=cursor)
+    return in_batches(
+        lambda cursor: database.write("expire_session_holds", now_at=now.isoformat(), batch=batch, after_id=cursor),
+        failed=_FAILED,
     )
 
 
@@ -23,8 +22,9 @@ def advance_sessions(database: Database, now: datetime, *, batch: int = BATCH) -
 
     `started`, `completed`, and `no_show` once attendance decides.
     """
-    return _in_batches(
-        lambda cursor: database.write("advance_sessions", now_at=now.isoformat(), batch=batch, after_id=cursor)
+    return in_batches(
+        lambda cursor: database.write("advance_sessions", now_at=now.isoformat(), batch=batch, after_id=cursor),
+        failed=_FAILED,
     )
 
 
@@ -33,21 +33,7 @@ def send_reminders(database: Database, now: datetime, *, batch: int = BATCH) -> 
 
     `reminded_24h`, `reminded_1h`.
     """
-    return _in_batches(
-        lambda cursor: database.write("send_session_reminders", now_at=now.isoformat(), batch=batch, after_id=cursor)
+    return in_batches(
+        lambda cursor: database.write("send_session_reminders", now_at=now.isoformat(), batch=batch, after_id=cursor),
+        failed=_FAILED,
     )
-
-
-def _in_batches(run: Callable[[str | None], Any]) -> dict[str, int]:
-    """Call `run` from cursor to cursor until it is through: the sums of its counts, and `failed` rows."""
-    counts: Counter[str] = Counter(failed=0)
-    cursor: str | None = None
-    while True:
-        batch = run(cursor)
-        counts.update(batch["counts"])
-        for failure in batch["failures"]:
-            counts["failed"] += 1
-            logger.error("session.job_failed", **failure)
-        cursor = batch["next"]
-        if cursor is None:
-            return dict(counts)

@@ -10,8 +10,9 @@ from pydantic import Field
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Input, Instant, Money, Output, Version, example
-from coachline.pagination import PageQuery, decode_cursor, page
+from coachline.pagination import Keyset, PageQuery
 
+_ORDER = Keyset(before_start=("start", datetime), before_id=("id", UUID))
 Actor = Literal["MENTEE", "COACH", "ADMIN", "SYSTEM"]
 Party = Literal["MENTEE", "COACH"]
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -139,18 +140,15 @@ class NoShow(Input):
 
 def list_sessions(caller: Caller, query: SessionQuery) -> tuple[list[Any], str | None]:
     """A page of `Session`, latest start first; and the next cursor."""
-    before_start, before_id = decode_cursor(query.cursor, datetime, UUID) if query.cursor else (None, None)
     rows = as_caller(caller).read(
         "list_sessions",
         as_role=query.role,
         wanted_status=query.status,
         from_at=query.from_ and query.from_.isoformat(),
         to_at=query.to and query.to.isoformat(),
-        before_start=before_start and before_start.isoformat(),
-        before_id=before_id and str(before_id),
-        page_size=query.limit + 1,
+        **_ORDER.arguments(query),
     )
-    return page(rows, query.limit, lambda row: (datetime.fromisoformat(row["start"]), UUID(row["id"])))
+    return _ORDER.page(rows, query)
 
 
 def get_session(caller: Caller, session_id: UUID) -> Any:
