@@ -126,8 +126,8 @@ def test_a_reminder_is_due_once_for_each_kind_and_again_after_a_move(
 
     def sent(now: datetime) -> list[str]:
         before = len(events(frozen, "SessionReminderDue", [session]))
-        run(frozen, "send_reminders", now)
-        run(frozen, "send_reminders", now)
+        for _ in range(2):
+            assert run(frozen, "send_reminders", now)["failed"] == 0
         return [each["kind"] for each in events(frozen, "SessionReminderDue", [session])[before:]]
 
     assert sent(start - 24 * HOUR - timedelta(microseconds=1)) == []
