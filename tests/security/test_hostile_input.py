@@ -8,19 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.hostile import (
-    SIGNED_ROUTES,
-    TRIES,
-    WRITE_ROUTES,
-    World,
-    Write,
-    clean,
-    has_fields,
-    nothing_stored,
-    places,
-    writes,
-)
+from tests.support.hostile import SIGNED_ROUTES, TRIES, WRITE_ROUTES, World, Write, clean, has_fields, places, writes
 from tests.support.stack import Stack
+from tests.support.unharmed import nothing_stored
 
 # Where files come in, a body may be large, and one has to be larger.
 LARGER = dict.fromkeys(["/api/members/import", "/api/members/import/uploads"], 5_900_000)

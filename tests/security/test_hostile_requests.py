@@ -6,8 +6,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.hostile import World, clean, nothing_stored, places, writes
+from tests.support.hostile import World, clean, places, writes
 from tests.support.stack import Stack
+from tests.support.unharmed import nothing_stored
 
 COACHES = "/api/coach"
 OPERATORS = (

@@ -11,9 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.hostile import DOCUMENT, World, clean, nothing_stored, places, writes
+from tests.support.hostile import DOCUMENT, World, clean, places, writes
 from tests.support.stack import SignedIn, Stack
 from tests.support.story import SCHEDULE
+from tests.support.unharmed import nothing_stored
 
 NAMES = [
     "\u0430dmin",  # with a Cyrillic a

@@ -1,8 +1,6 @@
 """What the tests of hostile input share: every write route with a body that fits it, and what a clean answer is."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -270,30 +268,3 @@ def clean(answer: httpx.Response, *statuses: int) -> httpx.Response:
 def places(answer: httpx.Response) -> set[str]:
     """Where a 422 says that something is wrong."""
     return {error.get("pointer") or error["parameter"] for error in answer.json().get("errors", ())}
-
-
-# Derived from rows that are compared, and brought up to date by jobs whenever they run.
-DERIVED = ["metric_delta", "metric_day", "coach_listing"]
-
-
-def contents(stack: Stack) -> dict[str, Any]:
-    """How many rows every table holds, and a digest of them."""
-    stack.drain()
-    with stack.database() as database:
-        tables = database.execute(
-            """select format('%%I.%%I', schemaname, tablename) as name
-               from pg_tables where schemaname in ('public', 'private') and tablename <> all (%s)""",
-            [DERIVED],
-        ).fetchall()
-        digest = "select count(*) as rows, md5(string_agg(t::text, ' ' order by t::text)) as digest from "
-        return {row["name"]: database.execute(f"{digest}{row['name']} t").fetchone() for row in tables}
-
-
-@contextlib.contextmanager
-def nothing_stored(stack: Stack, *, but: frozenset[str] | set[str] = frozenset()) -> Iterator[None]:
-    """Whatever the block sends leaves every table as it was, `but` those."""
-    before = contents(stack)
-    yield
-    after = contents(stack)
-    changed = sorted(name for name in after if after[name] != before[name] and name not in but)
-    assert not changed, f"changed: {changed}"

@@ -6,8 +6,9 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.members.test_member import licensed
-from tests.support.hostile import nothing_stored, places
+from tests.support.hostile import places
 from tests.support.stack import SignedIn, Stack
+from tests.support.unharmed import nothing_stored
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from typing import Any
 from uuid import uuid4
 
 from tests.integration.members.test_member import licensed
-from tests.support.hostile import nothing_stored
 from tests.support.stack import Stack
+from tests.support.unharmed import nothing_stored
 
 
 def test_the_schema_says_what_a_form_has_to_know(stack: Stack) -> None:

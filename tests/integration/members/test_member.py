@@ -5,8 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.hostile import nothing_stored, places
+from tests.support.hostile import places
 from tests.support.stack import SignedIn, Stack
+from tests.support.unharmed import nothing_stored
 
 MINE: dict[str, Any] = {
     "memberMlsId": "MLS-20817",
