@@ -1,4 +1,4 @@
-"""Payment intents and their charges."""
+"""Payment intents, their charges, and the money that these move."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,8 @@ from typing import Any
 
 import stripe
 
-from devstack.simulators.stripe.account import Account, merged_metadata
+from devstack.simulators.stripe.account import Account, merged_metadata, page
+from devstack.simulators.stripe.balance import Balance
 from devstack.simulators.stripe.catalog import check_amount
 from devstack.simulators.stripe.methods import (
     Methods,
@@ -19,26 +20,32 @@ from devstack.simulators.stripe.methods import (
 from devstack.simulators.stripe.shapes import Row, StripeError, blank
 
 BANK_DAYS = 4  # business days until an ACH debit has succeeded or failed
+KINDS = {"usd": ["card", "link", "us_bank_account"], "eur": ["card", "link", "sepa_debit"]}
 
 
 class Intents:
-    def __init__(self, account: Account, methods: Methods) -> None:
+    def __init__(self, account: Account, methods: Methods, balance: Balance) -> None:
         self._account = account
         self._methods = methods
+        self._balance = balance
         self.settled: list[Callable[[Row], None]] = []  # told of an intent that succeeded or failed
 
     def create(self, given: Row, **settings: Any) -> Row:
         """`settings` are members that no parameter sets: of an invoice's own payment intent."""
         refuse_old_method_types(given)
         check_amount(given["amount"], given["currency"].lower())
+        self._check_destination(given)
         plain = ("customer", "description", "setup_future_usage", "application_fee_amount", "transfer_group")
+        excluded = given.get("excluded_payment_method_types") or []
+        kinds = KINDS.get(given["currency"].lower(), ["card", "link"])
         row = self._account.new(
             stripe.PaymentIntent,
             "payment_intent",
             amount=given["amount"],
             currency=given["currency"].lower(),
             status="requires_payment_method",
-            payment_method_types=["card", "link", "us_bank_account"],
+            payment_method_types=[kind for kind in kinds if kind not in excluded],
+            excluded_payment_method_types=excluded or None,
             capture_method="automatic_async",
             metadata=merged_metadata({}, given.get("metadata")),
             **{key: given[key] for key in plain if key in given},
@@ -48,7 +55,7 @@ class Intents:
             row["transfer_data"] = blank(stripe.PaymentIntent.TransferData, **given["transfer_data"])
         row["client_secret"] = f"{row['id']}_secret_{self._account.random(24)}"
         if given.get("payment_method"):
-            method = self._of_customer(given["payment_method"], row["customer"])
+            method = self._of_customer(given["payment_method"], row)
             row |= {"payment_method": method["id"], "status": "requires_confirmation"}
         row = self._account.put("payment_intent", row, "payment_intent.created")
         return self.confirm(row["id"], given) if given.get("confirm") else row
@@ -62,7 +69,9 @@ class Intents:
         if not chosen:
             message = "You cannot confirm this PaymentIntent because it's missing a payment method."
             raise StripeError(message, code="payment_intent_unexpected_state", payment_intent=row)
-        method = self._of_customer(chosen, row["customer"])
+        method = self._of_customer(chosen, row)
+        if row["transfer_data"]:
+            self._balance.check_destination(row["transfer_data"]["destination"], "transfer_data[destination]")
         token = self._methods.token_of(method["id"])
         row |= {"payment_method": method["id"], "last_payment_error": None, "next_action": None}
         if token.outcome in ("decline", "attach_only"):
@@ -105,18 +114,41 @@ class Intents:
                 return
         self._succeed(row)
 
-    def _of_customer(self, name: str, customer: str | None) -> Row:
+    def list(self, given: Row) -> Row:
+        wanted = {"customer": given["customer"]} if "customer" in given else {}
+        return page(self._account.find("payment_intent", **wanted), given, "/v1/payment_intents")
+
+    def _of_customer(self, name: str, intent: Row) -> Row:
         method = self._methods.materialise(name)
-        if method["customer"] and method["customer"] != customer:
+        if method["customer"] and method["customer"] != intent["customer"]:
             message = f"The payment method `{name}` belongs to another customer."
             raise StripeError(message, code="payment_method_customer_decline", param="payment_method")
+        if method["type"] in (intent["excluded_payment_method_types"] or []):
+            message = f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent."
+            raise StripeError(message, param="payment_method")
         return method
+
+    def _check_destination(self, given: Row) -> None:
+        """An application fee is taken from a payment that goes to somebody else, and is no more than that."""
+        destination, fee = (given.get("transfer_data") or {}).get("destination"), given.get("application_fee_amount")
+        if destination:
+            self._balance.check_destination(destination, "transfer_data[destination]")
+        if fee is not None and not destination:
+            message = (
+                "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using "
+                "an OAuth key or Stripe-Account header) or destination payment (using `transfer_data[destination]`)."
+            )
+            raise StripeError(message, param="application_fee_amount")
+        if fee is not None and not 0 < fee <= given["amount"]:
+            message = "The application fee must be positive and no larger than the amount."
+            raise StripeError(message, param="application_fee_amount")
 
     def _succeed(self, row: Row) -> Row:
         charge = self._charge(row, status="succeeded", paid=True, captured=True, amount_captured=row["amount"])
-        self._account.put("charge", charge, "charge.succeeded")
+        charge = self._account.put("charge", charge, "charge.succeeded")
         row |= {"status": "succeeded", "amount_received": row["amount"], "latest_charge": charge["id"]}
         row = self._account.put("payment_intent", row, "payment_intent.succeeded")
+        self._balance.settle(charge)
         for tell in self.settled:
             tell(row)
         return row
@@ -151,9 +183,18 @@ class Intents:
             payment_intent=intent["id"],
             payment_method=intent["payment_method"],
             application_fee_amount=intent["application_fee_amount"],
+            transfer_group=intent["transfer_group"] or (f"group_{intent['id']}" if intent["transfer_data"] else None),
+            transfer_data=_destination(intent["transfer_data"]),
             metadata=dict(intent["metadata"]),
             **outcome,
         )
+
+
+def _destination(transfer_data: Row | None) -> Row | None:
+    if transfer_data is None:
+        return None
+    given = {name: transfer_data[name] for name in ("amount", "destination")}
+    return blank(stripe.Charge.TransferData, **given)
 
 
 def _business_days_after(now: int, days: int) -> int:

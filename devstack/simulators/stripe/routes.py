@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import stripe
 
 from devstack.simulators.stripe.account import Account, page
+from devstack.simulators.stripe.balance import Balance
 from devstack.simulators.stripe.catalog import Catalog
 from devstack.simulators.stripe.connect import Connect
 from devstack.simulators.stripe.intents import Intents
@@ -34,7 +35,8 @@ class Routes:
         self.account = account
         self.catalog = Catalog(account)
         self.methods = Methods(account)
-        self.intents = Intents(account, self.methods)
+        self.balance = Balance(account)
+        self.intents = Intents(account, self.methods, self.balance)
         self.invoices = Invoices(account, self.catalog, self.intents)
         self.subscriptions = Subscriptions(account, self.catalog, self.invoices)
         self.connect = Connect(account)
@@ -69,12 +71,27 @@ class Routes:
                 "SetupIntentConfirm",
                 lambda c: methods.confirm_setup_intent(c.name, c.given),
             ),
+            "POST /v1/payment_intents": ("PaymentIntentCreate", self._create_intent),
             "GET /v1/payment_intents/{id}": ("PaymentIntentRetrieve", self._getter("payment_intent")),
+            "GET /v1/payment_intents": ("PaymentIntentList", lambda c: intents.list(c.given)),
+            "POST /v1/payment_intents/{id}/cancel": (
+                "PaymentIntentCancel",
+                lambda c: intents.cancel(c.name, c.given),
+            ),
             "POST /v1/payment_intents/{id}/confirm": (
                 "PaymentIntentConfirm",
                 lambda c: intents.confirm(c.name, c.given),
             ),
             "GET /v1/charges/{id}": ("ChargeRetrieve", self._getter("charge")),
+            "POST /v1/transfers": ("TransferCreate", lambda c: self.balance.transfer(c.given)),
+            "GET /v1/transfers/{id}": ("TransferRetrieve", self._getter("transfer")),
+            "GET /v1/transfers": ("TransferList", lambda c: self.balance.transfers(c.given)),
+            "GET /v1/application_fees/{id}": ("ApplicationFeeRetrieve", self._getter("application_fee")),
+            "GET /v1/balance_transactions/{id}": ("BalanceTransactionRetrieve", self._getter("balance_transaction")),
+            "GET /v1/balance_transactions": (
+                "BalanceTransactionList",
+                lambda c: self.balance.transactions(c.given),
+            ),
             "POST /v1/subscriptions": ("SubscriptionCreate", lambda c: subscriptions.create(c.given)),
             "GET /v1/subscriptions/{id}": ("SubscriptionRetrieve", self._getter("subscription")),
             "POST /v1/subscriptions/{id}": ("SubscriptionUpdate", lambda c: subscriptions.update(c.name, c.given)),
@@ -151,6 +168,11 @@ class Routes:
         return page(rows, given, "/v1/events")
 
     # ---- Writing
+
+    def _create_intent(self, call: Call) -> Row:
+        if call.given.get("customer"):
+            self.catalog.customer(call.given["customer"])
+        return self.intents.create(call.given)
 
     def _pay_invoice(self, call: Call) -> Row:
         invoice = self.account.get("invoice", call.name)

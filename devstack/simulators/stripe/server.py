@@ -24,6 +24,8 @@ RETRY_SECONDS = (0, 60, 600, 3600, 7200, 18_000, 36_000, 72_000, 72_000)  # thre
 STRIPE_SECRET = "coachline/local/stripe"  # noqa: S105 - its name
 KEPT_SECONDS = 24 * 3600  # an idempotency key
 REFERENCES = {  # members that name another object, which `expand` puts in their place
+    "application_fee": "application_fee",
+    "balance_transaction": "balance_transaction",
     "customer": "customer",
     "default_payment_method": "payment_method",
     "invoice": "invoice",
@@ -33,8 +35,15 @@ REFERENCES = {  # members that name another object, which `expand` puts in their
     "payment_method": "payment_method",
     "price": "price",
     "product": "product",
+    "source_transaction": "charge",
     "subscription": "subscription",
+    "transfer": "transfer",
 }
+SOURCES = {"ch": "charge", "fee": "application_fee", "tr": "transfer"}  # of a balance transaction, by its prefix
+
+
+def _source_kind(member: str, name: str) -> str | None:
+    return SOURCES.get(name.split("_", maxsplit=1)[0]) if member == "source" else None
 
 
 class Stripe(Simulator):
@@ -141,8 +150,8 @@ class Stripe(Simulator):
         elif row.get("object") == "invoice" and head == "confirmation_secret":
             intent = self.routes.invoices.payment_of(row)
             row[head] = {"type": "payment_intent", "client_secret": intent["client_secret"]} if intent else None
-        elif isinstance(row.get(head), str) and head in REFERENCES:
-            row[head] = self.store.get(REFERENCES[head], row[head])
+        elif isinstance(row.get(head), str) and (kind := REFERENCES.get(head) or _source_kind(head, row[head])):
+            row[head] = self.store.get(kind, row[head])
             row[head] = json.loads(json.dumps(row[head]))
         for below in row[head] if isinstance(row.get(head), list) else [row.get(head)]:
             if rest and isinstance(below, dict):

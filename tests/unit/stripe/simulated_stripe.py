@@ -70,6 +70,10 @@ class Simulated:
             "setup_intent": stripe.SetupIntent,
             "payment_intent": stripe.PaymentIntent,
             "charge": stripe.Charge,
+            "account": stripe.Account,
+            "application_fee": stripe.ApplicationFee,
+            "balance_transaction": stripe.BalanceTransaction,
+            "transfer": stripe.Transfer,
             "subscription": stripe.Subscription,
             "invoice": stripe.Invoice,
             "invoiceitem": stripe.InvoiceItem,
@@ -102,6 +106,14 @@ class Simulated:
             settings: Any = {"default_payment_method": attached.id}
             self.client.v1.customers.update(customer.id, {"invoice_settings": settings})
         return customer.id
+
+    def coach(self, *, ready: bool = True) -> str:
+        """A connected account, onboarded."""
+        asked: Any = {"type": "express", "capabilities": {"transfers": {"requested": True}}}
+        account = self.client.v1.accounts.create(asked).id
+        if ready:
+            self.control(onboard={"id": account, "ready": True})
+        return account
 
     def subscribe(self, customer: str, price: str, **more: Any) -> stripe.Subscription:
         asked: Any = {"customer": customer, "items": [{"price": price}], **more}
