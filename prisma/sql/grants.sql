@@ -19,6 +19,8 @@ grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minu
   on public.session to authenticated;
 grant select on public.session_transition, public.review to authenticated;
 grant select on public.goal, public.goal_progress, public.goal_event to authenticated;
+grant select on public.credit_account to authenticated;
+grant select (id, user_id, currency, kind, amount, owed, session_id, referral_id, created_at) on public.credit_entry to authenticated;
 grant select on public.notification, public.notification_preference to authenticated;
 
 -- The service role reads what jobs and support need, and writes through functions only.

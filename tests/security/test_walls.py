@@ -14,6 +14,7 @@ from supabase import Client, create_client
 from supabase.lib.client_options import SyncClientOptions
 
 from tests.support.exposed import HIDDEN_COLUMNS, KEYED_BY_USER, LOGS, PUBLIC_FUNCTIONS, SERVICE_FUNCTIONS, TABLES
+from tests.support.growth import give_credit
 from tests.support.notifications import told
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import APPLICATION, GOAL, at, book, complete_sessions, next_weekday, published_coach
@@ -42,6 +43,7 @@ def story(stack: Stack) -> Story:
     assert mentee.post(f"/api/goals/{shared.json()['data']['id']}/progress", {"amount": 1}).status_code == 201
     for member in (mentee, stranger):
         assert told(stack, member, choosing=True)
+        give_credit(stack, member)
         assert member.put("/api/user/member", {"companyName": "Harbor Street", "version": 0}).status_code == 200
         assert member.post("/api/user/role/requests", APPLICATION).status_code == 201
     return Story(coach, mentee, stranger, published_coach(stack), stack.user("ADMIN"))

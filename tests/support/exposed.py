@@ -6,6 +6,8 @@ TABLES = {
     "availability_schedule": "coach",
     "coach_profile": "coach",
     "coach_rate": "coach",
+    "credit_account": "self",
+    "credit_entry": "self",
     "goal": "participants",
     "goal_event": "participants",
     "goal_progress": "participants",
@@ -22,6 +24,7 @@ TABLES = {
 }
 KEYED_BY_USER = {"coach_profile"} | {table for table, who in TABLES.items() if who == "self"} - {"user_account"}
 HIDDEN_COLUMNS = {
+    "credit_entry": {"key"},
     "user_account": {"clerk_id", "clerk_updated_at", "deleted_at"},
     "member_change": {"database_role", "impersonator", "request_id"},
     "session": {"blocked", "buffer_before", "buffer_after", "fee_amount", "fee_bps"},

@@ -1,8 +1,9 @@
-"""Requests about goals that would be carried out as they stand."""
+"""Credit that a person has; requests about goals that would be carried out as they stand."""
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from tests.support.stack import SignedIn
+from tests.support.stack import SignedIn, Stack
 from tests.support.story import GOAL
 
 if TYPE_CHECKING:
@@ -19,3 +20,21 @@ def writes(world: "World") -> Writes:
         ("DELETE", "/api/goals/{id}", world.mentee, {}),
         ("POST", "/api/goals/{id}/progress", world.mentee, {"amount": 1.5, "note": "12 Elm Street"}),
     ]
+
+
+def give_credit(stack: Stack, user: SignedIn, amount: int = 2500, currency: str = "USD") -> None:
+    with stack.database() as database:
+        database.execute(
+            "select private.grant_credit(%s, %s, %s, %s)", [user.user_id, currency, amount, f"gift {uuid4()}"]
+        )
+
+
+# Accounts that are not the sum of their entries, and sessions that gave back more credit than they took.
+BROKEN_ACCOUNTS = """
+    select a.user_id::text, a.currency from credit_account a
+    left join lateral (select coalesce(sum(e.amount), 0) as balance, coalesce(sum(e.owed), 0) as owed
+                       from credit_entry e where e.user_id = a.user_id and e.currency = a.currency) s on true
+    where (a.balance, a.owed) <> (s.balance, s.owed) or a.balance < 0 or a.owed < 0
+    union all
+    select session_id::text, 'session' from credit_entry where session_id is not null
+    group by session_id having sum(amount) > 0"""

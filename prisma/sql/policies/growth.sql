@@ -13,3 +13,11 @@ create policy as_the_goal on public.goal_progress for select to authenticated
 drop policy if exists as_the_goal on public.goal_event;
 create policy as_the_goal on public.goal_event for select to authenticated
   using (exists (select 1 from public.goal g where g.id = goal_id));
+
+drop policy if exists self_or_admin on public.credit_account;
+create policy self_or_admin on public.credit_account for select to authenticated
+  using (user_id = (select private.caller_id()) or (select private.caller_is('ADMIN')));
+
+drop policy if exists self_or_admin on public.credit_entry;
+create policy self_or_admin on public.credit_entry for select to authenticated
+  using (user_id = (select private.caller_id()) or (select private.caller_is('ADMIN')));
