@@ -8,6 +8,19 @@ from devstack.simulators.stripe.account import Account, merged_metadata, page
 from devstack.simulators.stripe.shapes import Row, StripeError, blank
 
 ZERO_DECIMAL = set("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".lower().split())
+# Minimums other than 50 (docs.stripe.com/currencies). Stripe compares those without any after conversion.
+MINIMUMS = {
+    **dict.fromkeys(("aed", "myr", "pln", "ron"), 200),
+    **dict.fromkeys(("nok", "sek"), 300),
+    **dict.fromkeys(("mxn", "thb"), 1000),
+    **dict.fromkeys(ZERO_DECIMAL - {"jpy"}, 1),
+    **dict.fromkeys(("bhd", "jod", "kwd", "omr", "tnd", "isk", "ugx", "twd", "zar"), 1),
+    "gbp": 30,
+    "dkk": 250,
+    "hkd": 400,
+    "czk": 1500,
+    "huf": 17_500,
+}
 LIVE = ("trialing", "active", "past_due", "unpaid", "paused", "incomplete")
 
 
@@ -133,7 +146,7 @@ class Catalog:
 
 def check_amount(amount: int, currency: str) -> None:
     """The amounts that Stripe takes (docs.stripe.com/currencies): its minimum of USD 0.50 or as much, its steps."""
-    smallest = {"jpy": 50, "gbp": 30}.get(currency, 50)
+    smallest = MINIMUMS.get(currency, 50)
     if amount < smallest:
         raise StripeError("Amount must be at least the minimum charge.", code="amount_too_small", param="amount")
     if amount > 99_999_999:

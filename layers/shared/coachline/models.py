@@ -18,11 +18,12 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
-from coachline.money import DECIMAL_PLACES
+from coachline.money import CURRENCIES, MOST, amount_fault
 
 T = TypeVar("T")
 Location = tuple[int | str, ...]
@@ -199,7 +200,7 @@ TimeZoneName = Annotated[str, Field(max_length=64), AfterValidator(_existing_tim
 
 
 def _supported_currency(code: str) -> str:
-    if code not in DECIMAL_PLACES:
+    if code not in CURRENCIES:
         raise ValueError("Not a currency that prices can be in")
     return code
 
@@ -213,6 +214,15 @@ class Money(Input):
 
 
 class Price(Money):
-    """Money that a caller may ask for: not negative, and at most the eight digits that Stripe takes."""
+    """Money that a caller may ask for: 0, or what Stripe charges in that currency, in the steps that it has there."""
 
-    amount: Annotated[int, Field(ge=0, le=99_999_999, examples=[15000])]
+    amount: Annotated[int, Field(ge=0, le=MOST, examples=[15000])]
+
+    @model_validator(mode="after")
+    def _chargeable(self) -> "Price":
+        if fault := amount_fault(self.amount, self.currency):
+            wrong = PydanticCustomError("not_chargeable", "{detail}", {"detail": fault})
+            raise ValidationError.from_exception_data(
+                "Price", [InitErrorDetails(type=wrong, loc=("amount",), input=None)]
+            )
+        return self

@@ -238,7 +238,7 @@ def test_a_fault_of_stripes_leaves_one_subscription(w: World, on: str, kind: str
 def test_a_death_while_a_plan_is_published_leaves_one_product_and_one_price(w: World) -> None:
     died = 0
     admin = w.stack.user("ADMIN")
-    asked = {"name": "Mortal", "price": {"amount": 5, "currency": "USD"}, "interval": "YEAR"}
+    asked = {"name": "Mortal", "price": {"amount": 55, "currency": "USD"}, "interval": "YEAR"}
     while True:
         MortalStripe.fate = Fate(left=died)
         try:
@@ -258,7 +258,7 @@ def test_a_death_while_a_plan_is_published_leaves_one_product_and_one_price(w: W
         assert all(row["stripe_product_id"] and row["stripe_price_id"] for row in rows)
         mine = [each for each in w.objects("product") if each["name"] == "Mortal"]
         assert sorted(each["id"] for each in mine) == sorted(f"plan_{row['id']}" for row in rows)
-        prices = [each["id"] for each in w.objects("price") if each["unit_amount"] == 5]
+        prices = [each["id"] for each in w.objects("price") if each["unit_amount"] == 55]
         assert sorted(prices) == sorted(row["stripe_price_id"] for row in rows)
     assert died >= 8
 

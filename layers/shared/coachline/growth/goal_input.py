@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from coachline.models import Input, Instant, TimeZoneName, Version, example
-from coachline.money import DECIMAL_PLACES
+from coachline.money import CURRENCIES
 from coachline.patches import partial
 
 LARGEST = 10**12
@@ -118,7 +118,7 @@ class GoalInput(Input):
             case GoalType.CUSTOM:
                 fault = None if self.unit else "A CUSTOM goal needs a unit, such as calls"
             case GoalType.REVENUE:
-                known = self.unit in DECIMAL_PLACES
+                known = self.unit in CURRENCIES
                 fault = None if known else "A REVENUE goal needs a currency as its unit, such as USD"
             case kind:
                 fault = None if self.unit in (None, kind.lower()) else f"The unit of a {kind} goal is {kind.lower()}"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from coachline.money import DECIMAL_PLACES
+from coachline.money import CURRENCIES
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -68,7 +68,8 @@ def money(value: Any) -> str:
     """`{amount, currency}` in minor units as 150.00 USD; nothing of nothing, or of 0."""
     if not isinstance(value, Mapping) or not value.get("amount"):
         return ""
-    places = DECIMAL_PLACES.get(value["currency"], 2)
+    currency = CURRENCIES.get(value["currency"])
+    places = currency.exponent if currency else 2
     whole, part = divmod(value["amount"], 10**places)
     return f"{whole:,}{f'.{part:0{places}}' if places else ''} {value['currency']}"
 

@@ -11,7 +11,7 @@ from coachline import clock
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.models import Instant, example
-from coachline.money import DECIMAL_PLACES
+from coachline.money import CURRENCIES
 from coachline.pagination import PageQuery, decode_cursor, page
 from coachline.problems import Unprocessable
 from coachline.scheduling.languages import Language
@@ -41,7 +41,7 @@ class DirectoryCoach(Coach):
 
 
 def _known_currency(code: str) -> str:
-    if code not in DECIMAL_PLACES:
+    if code not in CURRENCIES:
         raise ValueError("Not a currency that prices can be in")
     return code
 

@@ -70,6 +70,7 @@ begin
   if answer is not null then
     return answer;
   end if;
+  perform private.check_price(input, '#/price');
   insert into private.plan (name, description, included_sessions_per_month, fee_waived, features, created_at, updated_at)
   values (input ->> 'name', input ->> 'description', (input ->> 'included_sessions_per_month')::integer, (input ->> 'fee_waived')::boolean,
           array(select jsonb_array_elements_text(input -> 'features')), private.now(), private.now())
@@ -91,6 +92,9 @@ begin
     perform private.refuse(404, 'not_found', 'There is no such plan.');
   end if;
   perform private.require_version(wanted.version, expected_version);
+  if patch ? 'amount' then
+    perform private.check_price(patch, '#/price');
+  end if;
   update private.plan p set
     name = coalesce(patch ->> 'name', p.name), description = coalesce(patch ->> 'description', p.description),
     status = coalesce((patch ->> 'status')::public.plan_status, p.status),

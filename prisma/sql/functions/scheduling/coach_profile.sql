@@ -8,7 +8,7 @@ begin
       and r.valid_from <= at and (r.valid_to is null or r.valid_to > at));
 end $$;
 
--- The price of a session, half-up to the minor unit: the duration's own price where the coach has set one, else the hourly rate prorated.
+-- The price of a session, half-up to the currency's step: the duration's own price where the coach has set one, else the hourly rate prorated.
 -- Null when the coach has no rate.
 create or replace function private.session_price(coach_id uuid, duration integer, at timestamptz) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
@@ -20,7 +20,7 @@ begin
     return null;
   end if;
   return jsonb_build_object(
-    'amount', coalesce(own.amount, (hourly.amount::bigint * duration * 2 + 60) / 120),
+    'amount', coalesce(own.amount, private.half_up(hourly.amount::bigint * duration, 60, private.step_of(hourly.currency))),
     'currency', hourly.currency, 'rate_amount', hourly.amount);
 end $$;
 
@@ -120,6 +120,10 @@ declare
   currency text;
   wrong jsonb;
 begin
+  perform private.check_price(body -> 'hourly_rate', '#/hourlyRate');
+  for changed in select d.ordinality - 1 as index, d.value -> 'price' as price from jsonb_array_elements(body -> 'duration_prices') with ordinality d loop
+    perform private.check_price(changed.price, format('#/durationPrices/%s/price', changed.index));
+  end loop;
   if body ? 'hourly_rate' then
     perform private.set_rate(p.user_id, null, body -> 'hourly_rate');
   end if;
@@ -134,6 +138,9 @@ begin
     end loop;
   end if;
   currency := (private.rate_in_force(p.user_id, null, private.now())).currency;
+  if body ?| array['hourly_rate', 'duration_prices', 'minimum_duration'] then
+    perform private.check_shortest(p);
+  end if;
   select jsonb_agg(jsonb_build_object('pointer', '#/durationPrices', 'detail', m.detail)) into wrong
   from jsonb_to_recordset(private.duration_prices(p.user_id)) d (duration integer, price jsonb)
   cross join lateral (values
@@ -144,6 +151,19 @@ begin
   ) m (is_wrong, detail) where m.is_wrong;
   if wrong is not null then
     perform private.refuse(422, 'validation_failed', 'The prices do not fit the profile.', jsonb_build_object('errors', wrong));
+  end if;
+end $$;
+
+-- Nobody can be charged less than the currency's minimum: neither can the shortest session cost less.
+create or replace function private.check_shortest(p public.coach_profile) returns void
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  price jsonb := private.session_price(p.user_id, p.minimum_duration, private.now());
+  least bigint := (select c.minimum from private.currency c where c.code = price ->> 'currency');
+begin
+  if (price ->> 'rate_amount')::bigint > 0 and (price ->> 'amount')::bigint < least then
+    perform private.refuse_price('#/hourlyRate', format('%s minutes would cost less than %s minor units of %s, the least that can be charged',
+      p.minimum_duration, least, price ->> 'currency'));
   end if;
 end $$;
 

@@ -181,7 +181,7 @@ begin
       hours.buffer_before, hours.buffer_after,
       tstzrange(start_at - make_interval(mins => hours.buffer_before), end_at + make_interval(mins => hours.buffer_after), '[)'),
       hours.timezone, (select u.timezone from public.user_account u where u.id = caller),
-      (price ->> 'rate_amount')::integer, (price ->> 'amount')::integer, ((price ->> 'amount')::bigint * bps * 2 + 10000) / 20000, bps,
+      (price ->> 'rate_amount')::integer, (price ->> 'amount')::integer, private.fee_of((price ->> 'amount')::bigint, bps, price ->> 'currency'), bps,
       price ->> 'currency', note, case when due then moment + interval '15 minutes' end, moment, moment)
     returning * into made;
   exception when exclusion_violation then

@@ -1,9 +1,9 @@
 -- The price of a session at another length: what the coach asked for that length when it was booked, else the hourly rate of the booking
--- prorated, half-up to the minor unit (docs/adr/024). It depends on the booking and the length alone, so there and back is the price it was.
+-- prorated, half-up to the currency's step (docs/adr/024). It depends on the booking and the length alone, so there and back is the price it was.
 create or replace function private.price_at_booking(s public.session, duration integer) returns integer
 language sql stable security definer set search_path = '' as $$
   select case when duration = s.duration_minutes then s.price_amount else coalesce(
-    (private.rate_in_force(s.coach_id, duration, s.created_at)).amount, (s.rate_amount::bigint * duration * 2 + 60) / 120)::integer end;
+    (private.rate_in_force(s.coach_id, duration, s.created_at)).amount, private.half_up(s.rate_amount::bigint * duration, 60, private.step_of(s.currency)))::integer end;
 $$;
 
 -- Why a session cannot be moved there whatever the coach's hours say; null when that is for the hours to decide.
@@ -106,7 +106,7 @@ begin
       starts_at = start_at, ends_at = end_at, duration_minutes = duration,
       buffer_before = hours.buffer_before, buffer_after = hours.buffer_after,
       blocked = tstzrange(start_at - make_interval(mins => hours.buffer_before), end_at + make_interval(mins => hours.buffer_after), '[)'),
-      coach_timezone = hours.timezone, price_amount = price, fee_amount = (price::bigint * s.fee_bps * 2 + 10000) / 20000,
+      coach_timezone = hours.timezone, price_amount = price, fee_amount = private.fee_of(price, s.fee_bps, s.currency),
       rescheduled_count = s.rescheduled_count + 1, rescheduled_at = moment,
       mentee_reschedules = s.mentee_reschedules + (held.actor = 'MENTEE')::integer
     where s.id = before.id returning * into moved;

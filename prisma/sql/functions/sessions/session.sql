@@ -101,7 +101,7 @@ begin
     completed_at = case when to_status = 'COMPLETED' then at end,
     no_show_by = case when to_status = 'NO_SHOW' then no_show_by end,
     refund_percent = given,
-    refund_amount = (s.price_amount::bigint * given * 2 + 100) / 200
+    refund_amount = private.half_up(s.price_amount::bigint * given, 100, private.step_of(s.currency))
   where s.id = session_id returning * into moved;
   insert into public.session_transition (session_id, from_status, to_status, actor, actor_id, reason, request_id, occurred_at, version)
   values (moved.id, before.status, to_status, actor, actor_id, reason, private.request_id(), at, moved.version);
