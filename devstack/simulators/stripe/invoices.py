@@ -160,7 +160,11 @@ class Invoices:
 
     def _open_payment(self, row: Row) -> Row:
         asked = {"amount": row["amount_due"], "currency": row["currency"], "customer": row["customer"]}
-        intent = self._intents.create({**asked, "setup_future_usage": "off_session", "description": "Subscription"})
+        if row["parent"]:
+            asked |= {"setup_future_usage": "off_session", "description": "Subscription"}
+        terms = self._account.store.get("invoice_terms", row["id"]) or {}
+        asked |= {name: terms[name] for name in ("transfer_data", "application_fee_amount") if name in terms}
+        intent = self._intents.create(asked)
         payment = self._account.new(
             stripe.InvoicePayment,
             "invoice_payment",
@@ -240,7 +244,8 @@ class Invoices:
     def _could_not(self, row: Row) -> None:
         """An attempt failed: the next one is due on the retry schedule, which a first invoice has not."""
         count = row["attempt_count"] + 1
-        retries = count <= len(self.retry_days) and row["billing_reason"] != "subscription_create"
+        automatic = row["collection_method"] == "charge_automatically"
+        retries = automatic and count <= len(self.retry_days) and row["billing_reason"] != "subscription_create"
         due = self._account.now + self.retry_days[count - 1] * 86_400 if retries else None
         row |= {"attempted": True, "attempt_count": count, "next_payment_attempt": due}
         row = self._account.put("invoice", row, "invoice.payment_failed")

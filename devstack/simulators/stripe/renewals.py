@@ -7,6 +7,7 @@ from typing import NamedTuple
 from devstack.simulators.stripe.account import Account
 from devstack.simulators.stripe.intents import Intents
 from devstack.simulators.stripe.invoices import DRAFT_SECONDS, Invoices
+from devstack.simulators.stripe.one_off import OneOff
 from devstack.simulators.stripe.periods import full_line, period_end
 from devstack.simulators.stripe.shapes import Row, StripeError
 from devstack.simulators.stripe.subscriptions import INCOMPLETE_SECONDS, NOTICE_SECONDS, UPDATED, Subscriptions
@@ -23,11 +24,14 @@ class Step(NamedTuple):
 
 
 class Renewals:
-    def __init__(self, account: Account, intents: Intents, invoices: Invoices, subscriptions: Subscriptions) -> None:
+    def __init__(
+        self, account: Account, intents: Intents, invoices: Invoices, subscriptions: Subscriptions, one_off: OneOff
+    ) -> None:
         self._account = account
         self._intents = intents
         self._invoices = invoices
         self._subscriptions = subscriptions
+        self._one_off = one_off
         self.final_action = "cancel"
         self._known: tuple[int, Step | None] | None = None
 
@@ -51,7 +55,11 @@ class Renewals:
             yield from self._steps_of(row)
         for invoice in self._account.store.all("invoice"):
             name = invoice["id"]
-            if invoice["status"] == "draft" and invoice["auto_advance"]:
+            if not invoice["parent"]:
+                due = invoice["due_date"] if invoice["status"] == "open" else None
+                if due and not self._account.store.get("noticed", f"{name}/overdue"):
+                    yield Step(due, name, partial(self._one_off.notice_overdue, name))
+            elif invoice["status"] == "draft" and invoice["auto_advance"]:
                 yield Step(invoice["created"] + DRAFT_SECONDS, name, partial(self._collect, name))
             elif invoice["status"] == "open" and invoice["next_payment_attempt"]:
                 yield Step(invoice["next_payment_attempt"], name, partial(self._collect, name))

@@ -12,6 +12,7 @@ from devstack.simulators.stripe.connect import Connect
 from devstack.simulators.stripe.intents import Intents
 from devstack.simulators.stripe.invoices import Invoices
 from devstack.simulators.stripe.methods import Methods
+from devstack.simulators.stripe.one_off import OneOff
 from devstack.simulators.stripe.shapes import Row
 from devstack.simulators.stripe.subscriptions import Subscriptions
 
@@ -38,6 +39,7 @@ class Routes:
         self.balance = Balance(account)
         self.intents = Intents(account, self.methods, self.balance)
         self.invoices = Invoices(account, self.catalog, self.intents)
+        self.one_off = OneOff(account, self.catalog, self.invoices)
         self.subscriptions = Subscriptions(account, self.catalog, self.invoices)
         self.connect = Connect(account)
 
@@ -103,6 +105,13 @@ class Routes:
             ),
             "GET /v1/subscriptions": ("SubscriptionList", self._list_subscriptions),
             "POST /v1/invoices/create_preview": ("InvoiceCreatePreview", lambda c: subscriptions.preview(c.given)),
+            "POST /v1/invoices": ("InvoiceCreate", lambda c: self.one_off.create(c.given)),
+            "POST /v1/invoices/{id}/add_lines": ("InvoiceAddLines", lambda c: self.one_off.add_lines(c.name, c.given)),
+            "POST /v1/invoices/{id}/finalize": (
+                "InvoiceFinalizeInvoice",
+                lambda c: self.one_off.finalize(c.name, c.given),
+            ),
+            "POST /v1/invoices/{id}/send": ("InvoiceSendInvoice", lambda c: self.one_off.send(c.name)),
             "GET /v1/invoices/{id}": ("InvoiceRetrieve", self._getter("invoice")),
             "GET /v1/invoices/{id}/lines": ("InvoiceListLines", self._list_lines),
             "POST /v1/invoices/{id}/pay": ("InvoicePay", self._pay_invoice),
@@ -143,7 +152,9 @@ class Routes:
 
     def _list_invoices(self, call: Call) -> Row:
         wanted = {name: call.given[name] for name in ("customer", "status") if name in call.given}
-        rows = self.account.find("invoice", **wanted)
+        created = call.given.get("created")
+        since = int(created.get("gte", 0)) if isinstance(created, dict) else 0
+        rows = [row for row in self.account.find("invoice", **wanted) if row["created"] >= since]
         if name := call.given.get("subscription"):
             rows = [
                 row
@@ -178,7 +189,10 @@ class Routes:
         invoice = self.account.get("invoice", call.name)
         details = (invoice["parent"] or {}).get("subscription_details") or {}
         row = self.account.store.get("subscription", details.get("subscription") or "")
-        method = call.given.get("payment_method") or (self.subscriptions.method(row) if row else None)
+        method = call.given.get("payment_method")
+        if not method:
+            settings = self.account.get("customer", invoice["customer"]).get("invoice_settings") or {}
+            method = self.subscriptions.method(row) if row else settings.get("default_payment_method")
         return self.invoices.pay(invoice, method, off_session=call.given.get("off_session", True))
 
     def _delete_customer(self, call: Call) -> Row:

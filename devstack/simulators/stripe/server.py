@@ -58,7 +58,8 @@ class Stripe(Simulator):
         self.webhooks = Webhooks(self.store, self.faults, url=receiver, sign=self._signed, schedule=RETRY_SECONDS)
         self.account = Account(self.store, self._publish)
         self.routes = Routes(self.account)
-        self.renewals = Renewals(self.account, self.routes.intents, self.routes.invoices, self.routes.subscriptions)
+        routes = self.routes
+        self.renewals = Renewals(self.account, routes.intents, routes.invoices, routes.subscriptions, routes.one_off)
         self.mutations: list[Row] = []  # what was asked of it, to count calls and keys
         self.calls = 0
         for route, (operation, handler) in self.routes.table().items():
