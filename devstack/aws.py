@@ -72,12 +72,18 @@ class Aws:
             "X-Amz-Target": f"{prefix}.{action}",
             "Authorization": _authorization(service),
         }
+        try:
+            status, text = await self._post(parameters, headers)
+        except aiohttp.ServerDisconnectedError:  # a connection that is older than the server
+            status, text = await self._post(parameters, headers)
+        if status >= 300:
+            raise AwsError(f"{action}: {text[:500]}")
+        answer: dict[str, Any] = json.loads(text or "{}")
+        return answer
+
+    async def _post(self, parameters: dict[str, Any], headers: dict[str, str]) -> tuple[int, str]:
         async with self._session.post(self.endpoint, data=json.dumps(parameters), headers=headers) as response:
-            text = await response.text()
-            if response.status >= 300:
-                raise AwsError(f"{action}: {text[:500]}")
-            answer: dict[str, Any] = json.loads(text or "{}")
-            return answer
+            return response.status, await response.text()
 
     def queue_url(self, name: str) -> str:
         return f"{self.endpoint}/{ACCOUNT}/{name}"

@@ -23,6 +23,7 @@ RELAY = "outbox_relay"
 SWEEP = "inbox_sweep"
 LOCAL_SECONDS = {RELAY: 1.0}  # schedules that would make a developer wait
 LONG_POLL_SECONDS = 20
+GATHER_SECONDS = 0.02  # at one message a call, receiving and deleting cost more than handling
 DRAIN_SECONDS = 120
 Message = dict[str, Any]
 
@@ -120,6 +121,8 @@ class Triggers:
             if messages:
                 self._busy += 1
                 self._spawn(self._process(source, messages)).add_done_callback(lambda _: places.release())
+                if len(messages) < source.batch_size and not self._draining:
+                    await asyncio.sleep(GATHER_SECONDS)
             else:
                 places.release()
                 await asyncio.sleep(0.01)

@@ -1,6 +1,7 @@
 """Queues, the bus and schedules start functions as the template says, and drain() leaves nothing behind."""
 
 import asyncio
+import http.client
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -200,6 +201,21 @@ def test_a_schedules_event_carries_the_stacks_clock(local: Local, monkeypatch: p
     assert event["time"] == "2027-03-08T14:00:00Z"
     assert (event["detail-type"], event["source"]) == ("Scheduled Event", "aws.events")
     assert event["resources"][0].endswith("rule/JobFunctionHourly")
+
+
+def test_a_call_of_a_queue_leaves_its_connection_open(local: Local) -> None:
+    signed = (
+        "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=local"
+    )
+    headers = {"X-Amz-Target": "AmazonSQS.ListQueues", "Content-Type": "application/x-amz-json-1.0"}
+    headers["Authorization"] = signed
+    connection = http.client.HTTPConnection(local.aws.endpoint.removeprefix("http://"), timeout=10)
+    for _ in range(2):
+        connection.request("POST", "/", b"{}", headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.will_close) == (200, False)
+        assert "QueueUrls" in json.loads(answer.read())
+    connection.close()
 
 
 def test_sent_mail_can_be_looked_at(local: Local) -> None:
