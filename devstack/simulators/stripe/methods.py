@@ -37,6 +37,7 @@ TOKENS = {
     "pm_card_chargeCustomerFail": Token("card", "0341", "attach_only", decline_code="generic_decline"),
     "pm_card_authenticationRequired": Token("card", "3184", "authenticate"),
     "pm_card_createDispute": Token("card", "0259", "dispute"),
+    "pm_card_createDisputeProductNotReceived": Token("card", "2685", "dispute_not_received"),
     "pm_card_createDisputeInquiry": Token("card", "1976", "inquiry"),
     "pm_card_refundFail": Token("card", "5126", "refund_fails"),
     "pm_card_pendingRefund": Token("card", "7726", "refund_pends"),

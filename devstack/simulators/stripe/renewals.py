@@ -33,6 +33,7 @@ class Renewals:
         self._subscriptions = subscriptions
         self._one_off = one_off
         self.final_action = "cancel"
+        self.more: list[Callable[[], Iterator[Step]]] = []  # whatever else time does
         self._known: tuple[int, Step | None] | None = None
 
     def advance(self, now: int) -> None:
@@ -65,6 +66,8 @@ class Renewals:
                 yield Step(invoice["next_payment_attempt"], name, partial(self._collect, name))
         for debit in self._account.store.all("bank_debit"):
             yield Step(debit["at"], debit["id"], partial(self._intents.settle_bank_debit, debit["id"]))
+        for steps in self.more:
+            yield from steps()
 
     def _steps_of(self, row: Row) -> Iterator[Step]:
         name, status = row["id"], row["status"]

@@ -9,10 +9,13 @@ from devstack.simulators.stripe.account import Account, page
 from devstack.simulators.stripe.balance import Balance
 from devstack.simulators.stripe.catalog import Catalog
 from devstack.simulators.stripe.connect import Connect
+from devstack.simulators.stripe.disputes import Disputes
 from devstack.simulators.stripe.intents import Intents
 from devstack.simulators.stripe.invoices import Invoices
 from devstack.simulators.stripe.methods import Methods
 from devstack.simulators.stripe.one_off import OneOff
+from devstack.simulators.stripe.refunds import Refunds
+from devstack.simulators.stripe.reversals import Reversals
 from devstack.simulators.stripe.shapes import Row
 from devstack.simulators.stripe.subscriptions import Subscriptions
 
@@ -42,6 +45,10 @@ class Routes:
         self.one_off = OneOff(account, self.catalog, self.invoices)
         self.subscriptions = Subscriptions(account, self.catalog, self.invoices)
         self.connect = Connect(account)
+        self.reversals = Reversals(account, self.balance)
+        self.refunds = Refunds(account, self.methods, self.balance, self.reversals)
+        self.disputes = Disputes(account, self.methods, self.balance, self.refunds)
+        self.intents.settled.append(self.disputes.settled)
 
     def table(self) -> dict[str, tuple[str, Handler]]:
         catalog, methods, intents = self.catalog, self.methods, self.intents
@@ -94,6 +101,7 @@ class Routes:
                 "BalanceTransactionList",
                 lambda c: self.balance.transactions(c.given),
             ),
+            **self._giving_back(),
             "POST /v1/subscriptions": ("SubscriptionCreate", lambda c: subscriptions.create(c.given)),
             "GET /v1/subscriptions/{id}": ("SubscriptionRetrieve", self._getter("subscription")),
             "POST /v1/subscriptions/{id}": ("SubscriptionUpdate", lambda c: subscriptions.update(c.name, c.given)),
@@ -129,6 +137,28 @@ class Routes:
             "GET /v1/payouts": ("PayoutList", lambda c: self.connect.payouts(c.account, c.given)),
             "GET /v1/events/{id}": ("EventRetrieve", self._getter("event")),
             "GET /v1/events": ("EventList", self._list_events),
+        }
+
+    def _giving_back(self) -> dict[str, tuple[str, Handler]]:
+        refunds, disputes, reversals = self.refunds, self.disputes, self.reversals
+        return {
+            "POST /v1/refunds": ("RefundCreate", lambda c: refunds.create(c.given)),
+            "GET /v1/refunds/{id}": ("RefundRetrieve", self._getter("refund")),
+            "POST /v1/refunds/{id}": ("RefundUpdate", lambda c: refunds.update(c.name, c.given)),
+            "GET /v1/refunds": ("RefundList", lambda c: refunds.list(c.given)),
+            "GET /v1/disputes/{id}": ("DisputeRetrieve", self._getter("dispute")),
+            "POST /v1/disputes/{id}": ("DisputeUpdate", lambda c: disputes.update(c.name, c.given)),
+            "POST /v1/disputes/{id}/close": ("DisputeClose", lambda c: disputes.close(c.name)),
+            "GET /v1/disputes": ("DisputeList", lambda c: disputes.list(c.given)),
+            "POST /v1/transfers/{id}/reversals": (
+                "TransferReversalCreate",
+                lambda c: reversals.create(c.name, c.given),
+            ),
+            "GET /v1/transfers/{id}/reversals": ("TransferReversalList", lambda c: reversals.list(c.name, c.given)),
+            "GET /v1/application_fees/{id}/refunds": (
+                "ApplicationFeeRefundList",
+                lambda c: reversals.list_fee_refunds(c.name, c.given),
+            ),
         }
 
     # ---- Reading

@@ -26,8 +26,10 @@ KEPT_SECONDS = 24 * 3600  # an idempotency key
 REFERENCES = {  # members that name another object, which `expand` puts in their place
     "application_fee": "application_fee",
     "balance_transaction": "balance_transaction",
+    "charge": "charge",
     "customer": "customer",
     "default_payment_method": "payment_method",
+    "failure_balance_transaction": "balance_transaction",
     "invoice": "invoice",
     "latest_charge": "charge",
     "latest_invoice": "invoice",
@@ -38,8 +40,17 @@ REFERENCES = {  # members that name another object, which `expand` puts in their
     "source_transaction": "charge",
     "subscription": "subscription",
     "transfer": "transfer",
+    "transfer_reversal": "transfer_reversal",
 }
-SOURCES = {"ch": "charge", "fee": "application_fee", "tr": "transfer"}  # of a balance transaction, by its prefix
+SOURCES = {  # of a balance transaction, by its prefix
+    "ch": "charge",
+    "du": "dispute",
+    "fee": "application_fee",
+    "fr": "fee_refund",
+    "re": "refund",
+    "tr": "transfer",
+    "trr": "transfer_reversal",
+}
 
 
 def _source_kind(member: str, name: str) -> str | None:
@@ -60,6 +71,7 @@ class Stripe(Simulator):
         self.routes = Routes(self.account)
         routes = self.routes
         self.renewals = Renewals(self.account, routes.intents, routes.invoices, routes.subscriptions, routes.one_off)
+        self.renewals.more += [routes.refunds.steps, routes.disputes.steps]
         self.mutations: list[Row] = []  # what was asked of it, to count calls and keys
         self.calls = 0
         for route, (operation, handler) in self.routes.table().items():
@@ -148,6 +160,9 @@ class Stripe(Simulator):
         head, *rest = path
         if row.get("object") == "invoice" and head == "payments":
             row["payments"] = as_list(self.account.find("invoice_payment", invoice=row["id"]), "/v1/invoice_payments")
+        elif row.get("object") == "charge" and head == "refunds" and not row[head]:
+            made = self.account.find("refund", charge=row["id"])
+            row[head] = as_list(made[::-1][:10], f"/v1/charges/{row['id']}/refunds") | {"has_more": len(made) > 10}
         elif row.get("object") == "invoice" and head == "confirmation_secret":
             intent = self.routes.invoices.payment_of(row)
             row[head] = {"type": "payment_intent", "client_secret": intent["client_secret"]} if intent else None
@@ -171,6 +186,7 @@ class Stripe(Simulator):
         """`retryDays` between attempts, then `finalAction`; `authenticate`, `expireCard`; `onboard`, `payout`."""
         final, intent, days = (options.pop(name, None) for name in ("finalAction", "authenticate", "retryDays"))
         expire, onboard, payout = (options.pop(name, None) for name in ("expireCard", "onboard", "payout"))
+        banks = {name: options.pop(name, None) for name in ("dispute", "decide", "refund", "broke")}
         await super().control(options)
         if final is not None:
             if final not in FINAL_ACTIONS:
@@ -183,12 +199,28 @@ class Stripe(Simulator):
         if intent is not None:
             self._authenticate(str(intent))
         try:
+            self._banks(**banks)
             if onboard is not None:
                 self.routes.connect.onboard(onboard["id"], ready=onboard["ready"], restricted=onboard.get("restricted"))
             if payout is not None:
                 self.routes.connect.pay_out(payout["id"], payout["amount"])
         except (StripeError, KeyError) as error:
             raise ValueError(f"onboard has id and ready, payout id and amount: {error}") from None
+        except TypeError:
+            raise ValueError("dispute has charge, and may have inquiry, reason and amount") from None
+
+    def _banks(self, dispute: Row | None, decide: Row | None, refund: Row | None, broke: list[str] | None) -> None:
+        """`dispute` a charge, `decide` a dispute, let a `refund` fail or succeed; accounts that are `broke`."""
+        self.tick()
+        if dispute is not None:
+            self.routes.disputes.open(**dispute)
+        if decide is not None:
+            self.routes.disputes.decide(decide["id"], decide["outcome"])
+        if refund is not None:
+            settle = self.routes.refunds.fail if refund["fails"] else self.routes.refunds.succeed
+            settle(refund["id"])
+        if broke is not None:
+            self.routes.reversals.broke = set(broke)
 
     def _authenticate(self, name: str) -> None:
         self.tick()
@@ -214,6 +246,7 @@ class Stripe(Simulator):
         self.mutations.clear()
         self.renewals.final_action = "cancel"
         self.routes.invoices.retry_days = RETRY_DAYS
+        self.routes.reversals.broke.clear()
 
     def error(self, status: int) -> web.Response:
         kind, message = (

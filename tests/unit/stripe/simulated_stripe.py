@@ -79,6 +79,10 @@ class Simulated:
             "invoiceitem": stripe.InvoiceItem,
             "invoice_payment": stripe.InvoicePayment,
             "mandate": stripe.Mandate,
+            "refund": stripe.Refund,
+            "dispute": stripe.Dispute,
+            "transfer_reversal": stripe.TransferReversal,
+            "fee_refund": stripe.ApplicationFeeRefund,
             "event": stripe.Event,
         }
         rows: list[tuple[str, type, Row]] = [
