@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-webhooks bench-members test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-growth bench-webhooks bench-members test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -89,6 +89,9 @@ bench-webhooks: install  ## Time a webhook: WEBHOOKS (5000) with 50 in flight, t
 
 bench-stripe: install  ## Time the sweep of STRIPE_SUBSCRIPTIONS (5000,10000,20000) and the day's snapshot
 	@$(RUN) -m tests.bench.bench_stripe
+
+bench-growth: install  ## Time events that are looked at for achievements: GROWTH_EVENTS (200000), GROWTH_BATCH (1000)
+	@$(RUN) -m tests.bench.bench_growth
 
 bench-files: install  ## Time files of members: MEMBERS (100000) out, IMPORT_ROWS (20000) in; memory of each function
 	@$(RUN) -m tests.bench.bench_member_files

@@ -18,7 +18,7 @@ grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minu
               version, created_at, updated_at)
   on public.session to authenticated;
 grant select on public.session_transition, public.review to authenticated;
-grant select on public.goal, public.goal_progress, public.goal_event to authenticated;
+grant select on public.goal, public.goal_progress, public.goal_event, public.achievement_definition, public.achievement_grant to authenticated;
 grant select on public.credit_account to authenticated;
 grant select (id, user_id, currency, kind, amount, owed, session_id, referral_id, created_at) on public.credit_entry to authenticated;
 grant select on public.notification, public.notification_preference to authenticated;
@@ -93,6 +93,9 @@ grant execute on function
   public.reschedule_session(uuid, timestamptz, integer, uuid, integer, text, integer),
   public.get_session_history(uuid, bigint, integer),
   public.post_review(uuid, integer, text), public.get_review(uuid), public.moderate_review(uuid, uuid, text, text, integer),
+  public.list_achievements(uuid, text, integer), public.list_achievement_definitions(text, integer), public.get_achievement_definition(uuid),
+  public.create_achievement_definition(jsonb), public.update_achievement_definition(uuid, jsonb, integer),
+  public.retire_achievement_definition(uuid), public.grant_achievement(uuid, text, text), public.revoke_achievement(uuid, text),
   public.create_goal(jsonb), public.get_goal(uuid), public.list_goals(uuid, text, text, timestamptz, uuid, integer),
   public.update_goal(uuid, jsonb, integer, text), public.delete_goal(uuid),
   public.list_goal_progress(uuid, timestamptz, uuid, integer), public.add_goal_progress(uuid, jsonb),
@@ -119,6 +122,7 @@ grant execute on function
 grant execute on function
   public.expire_session_holds(timestamptz, integer, uuid), public.advance_sessions(timestamptz, integer, uuid),
   public.send_session_reminders(timestamptz, integer, uuid), public.advance_goals(timestamptz, integer, uuid),
+  public.apply_growth_events(jsonb), public.backfill_achievements(integer, uuid),
   public.redeem_calendly_consent(text), public.connect_calendly(uuid, jsonb, text, text, integer), public.calendly_account(uuid, integer),
   public.take_calendly_token(uuid, integer, integer), public.renew_calendly_token(uuid, integer, text, text, integer),
   public.fail_calendly_refresh(uuid, integer, boolean), public.forget_calendly_token(uuid, integer),

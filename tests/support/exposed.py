@@ -3,6 +3,8 @@
 from tests.support import calendly
 
 TABLES = {
+    "achievement_definition": "everyone",
+    "achievement_grant": "self",
     "availability_schedule": "coach",
     "coach_profile": "coach",
     "coach_rate": "coach",
@@ -33,6 +35,8 @@ LOGS = ("audit_log", "role_change")
 PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "get_unsubscription", "list_plans", "list_reviews", "unsubscribe"}
 SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "advance_goals",
+    "apply_growth_events",
+    "backfill_achievements",
     "advance_sessions",
     "apply_clerk_user",
     "apply_member_import",

@@ -1,4 +1,4 @@
-"""Credit that a person has; requests about goals that would be carried out as they stand."""
+"""Credit that a person has; requests about goals and achievements that would be carried out as they stand."""
 
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -8,6 +8,10 @@ from tests.support.story import GOAL
 
 if TYPE_CHECKING:
     from tests.support.hostile import World
+
+CRITERIA = {"metric": "GOALS_COMPLETED", "operator": "AT_LEAST", "threshold": 7.5, "window": "YEAR", "streak": None}
+DEFINITION = {"code": "many_goals", "title": "Many", "description": "A year", "type": "MILESTONE", "criteria": CRITERIA}
+GRANT = {"code": "first_goal", "reason": "Completed before"}
 
 Writes = list[tuple[str, str, SignedIn, dict[str, Any]]]
 
@@ -19,7 +23,21 @@ def writes(world: "World") -> Writes:
         ("PATCH", "/api/goals/{id}", world.mentee, {"title": "Nine listings", "targetValue": 9.5}),
         ("DELETE", "/api/goals/{id}", world.mentee, {}),
         ("POST", "/api/goals/{id}/progress", world.mentee, {"amount": 1.5, "note": "12 Elm Street"}),
+        ("POST", "/api/achievements/definitions", world.admin, DEFINITION),
+        ("PATCH", "/api/achievements/definitions/{id}", world.admin, {"title": "Many goals", "type": "LEARNING"}),
+        ("DELETE", "/api/achievements/definitions/{id}", world.admin, {}),
+        ("POST", "/api/achievements/grants", world.admin, {"userId": world.coach.user_id, **GRANT}),
+        ("DELETE", "/api/achievements/grants/{id}?reason=A%20test%20account", world.admin, {}),
     ]
+
+
+def achieved(mentee: SignedIn, admin: SignedIn) -> dict[str, str]:
+    """A definition that nobody was granted, and a grant of the mentee's: `definition_id` and `grant_id`."""
+    made = admin.post("/api/achievements/definitions", {**DEFINITION, "code": f"x_{uuid4().hex}"})
+    assert made.status_code == 201, made.text
+    granted = admin.post("/api/achievements/grants", {"userId": mentee.user_id, **GRANT})
+    assert granted.status_code == 201, granted.text
+    return {"definition_id": made.json()["data"]["id"], "grant_id": granted.json()["data"]["id"]}
 
 
 def give_credit(stack: Stack, user: SignedIn, amount: int = 2500, currency: str = "USD") -> None:

@@ -64,16 +64,17 @@ class World:
     invoice_id: str
     goal_id: str
     notification_id: str
+    definition_id: str
+    grant_id: str
 
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
         template = template.replace("webhook-events/{id}", f"webhook-events/{self.webhook_event_id}")
         template = template.replace("role/requests/{id}", f"role/requests/{self.role_request_id}")
         template = template.replace("/members/{userId}", f"/members/{self.coach.user_id}")
-        template = template.replace("event-types/{id}", f"event-types/{self.event_type_id}")
-        for noun in ("goal", "plan", "subscription", "payment_method", "invoice", "notification"):
-            folder = noun.replace("_", "-") + "s/"
-            template = template.replace(folder + "{id}", folder + getattr(self, f"{noun}_id"))
+        for name in (each for each in vars(self) if each.endswith("_id")):
+            folder = name.removesuffix("_id").replace("_", "-") + "s/"
+            template = template.replace(folder + "{id}", folder + getattr(self, name))
         known = {"{coachId}": self.coach.user_id, "{scheduleId}": self.schedule_id, "{reviewId}": self.review_id}
         known["{userId}"] = self.newcomer.user_id
         known["{id}"] = self.completed_id if template.endswith("/review") else self.session_id
@@ -114,7 +115,7 @@ class Write:
 
 
 def make_world(stack: Stack) -> World:
-    coach, mentee, day = published_coach(stack), stack.user(), next_weekday()
+    coach, mentee, admin, day = published_coach(stack), stack.user(), stack.user("ADMIN"), next_weekday()
     held = [book(mentee, coach, at(day + timedelta(days=after), "10:00")).json()["data"]["id"] for after in (1, 2)]
     complete_sessions(stack, coach)
     review = mentee.post(f"/api/sessions/{held[0]}/review", {"rating": 4})
@@ -136,7 +137,7 @@ def make_world(stack: Stack) -> World:
         coach=coach,
         newcomer=stack.user("COACH"),
         mentee=mentee,
-        admin=stack.user("ADMIN"),
+        admin=admin,
         schedule_id=coach.get("/api/coaching/availability").json()["data"][0]["id"],
         session_id=session.json()["data"]["id"],
         role_request_id=asked.json()["data"]["id"],
@@ -151,6 +152,7 @@ def make_world(stack: Stack) -> World:
         invoice_id=mentee.get("/api/invoices").json()["data"][0]["id"],
         goal_id=mentee.post("/api/goals", GOAL).json()["data"]["id"],
         notification_id=notifications.told(stack, mentee),
+        **growth.achieved(mentee, admin),
     )
 
 
@@ -243,7 +245,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
     ]
     found = {}
     for method, route, who, body in made:
-        path = world.path(route)
+        path, route = world.path(route), route.partition("?")[0]  # noqa: PLW2901 - a copy
         if "{reviewId}" in route:
             body = {**body, "version": 1}  # noqa: PLW2901 - a copy
         elif method == "PATCH":

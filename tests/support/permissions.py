@@ -40,7 +40,10 @@ OWNED = {
     "/api/user/role/requests/{id}": "role request",
 }
 # Routes with an id in their path whose rows anyone with the permission may ask for, and why.
-SHARED: dict[tuple[str, str], str] = {("GET", "/api/plans/{id}"): "what is for sale is everybody's"}
+SHARED: dict[tuple[str, str], str] = {
+    ("GET", "/api/plans/{id}"): "what is for sale is everybody's",
+    ("GET", "/api/achievements/definitions/{id}"): "what can be achieved is everybody's",
+}
 # Routes that read nothing of ours, so that nobody asks the database whether the caller is suspended.
 WITHOUT_DATA = {("GET", "/api/coaching/availability/holidays"): "public holidays, the same for everyone"}
 # Another's row that is asked for in the query and not in the path.

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -72,6 +72,27 @@ def bus_consumer(handler: Callable[[DomainEvent], None]) -> LambdaHandler:
         handler(_domain_event(message))
 
     return queue_consumer(handle)
+
+
+def bus_batch_consumer(handler: Callable[[Sequence[DomainEvent]], None]) -> LambdaHandler:
+    """As `bus_consumer`, with a whole batch in one call, for an effect that is done once for many events.
+
+    When that fails, they are handled one by one: what is at fault comes again alone.
+    """
+    alone = bus_consumer(lambda event: handler([event]))
+
+    def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
+        started, records = time.perf_counter(), event["Records"]
+        try:
+            handler([_domain_event(_body(record)) for record in records])
+        except Exception:  # noqa: BLE001 - whatever it is, it is met again below, and reported there
+            logger.warning("batch.split", size=len(records))
+            answer: dict[str, list[dict[str, str]]] = alone(event, context)
+            return answer
+        logger.info("batch.handled", size=len(records), ms=_since(started))
+        return {"batchItemFailures": []}
+
+    return lambda_handler
 
 
 def scheduled_job(handler: Callable[[datetime], Mapping[str, Any] | None]) -> LambdaHandler:

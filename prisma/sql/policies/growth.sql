@@ -21,3 +21,11 @@ create policy self_or_admin on public.credit_account for select to authenticated
 drop policy if exists self_or_admin on public.credit_entry;
 create policy self_or_admin on public.credit_entry for select to authenticated
   using (user_id = (select private.caller_id()) or (select private.caller_is('ADMIN')));
+
+-- What can be achieved is everybody's to know; who has achieved it, his own.
+drop policy if exists everyone on public.achievement_definition;
+create policy everyone on public.achievement_definition for select to authenticated using (true);
+
+drop policy if exists self_or_admin on public.achievement_grant;
+create policy self_or_admin on public.achievement_grant for select to authenticated
+  using (user_id = (select private.caller_id()) or (select private.caller_is('ADMIN')));

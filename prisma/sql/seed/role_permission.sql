@@ -30,6 +30,8 @@ select r.role::public.role_name, p.permission from (values
   ('calendly:read', '{COACH}'),
   ('calendly:manage', '{COACH}'),
   ('slot:read', '{MENTEE,COACH,ADMIN}'),
+  ('achievement:read', '{MENTEE,COACH,ADMIN}'),
+  ('achievement:manage', '{ADMIN}'),
   ('goal:read', '{MENTEE,COACH,ADMIN}'),
   ('goal:manage', '{MENTEE,COACH,ADMIN}'),
   ('session:read', '{MENTEE,COACH,ADMIN}'),

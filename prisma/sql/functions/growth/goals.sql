@@ -247,8 +247,9 @@ begin
   return private.answer(204, null);
 end $$;
 
--- Forgets a deleted user's goals, with everything said in them.
-create or replace function private.erase_goals(gone uuid) returns void
+-- Forgets a deleted user's goals, with everything said in them, and achievements.
+create or replace function private.erase_growth(gone uuid) returns void
 language sql volatile security definer set search_path = '' as $$
+  delete from public.achievement_grant g where g.user_id = gone;
   delete from public.goal g where g.user_id = gone;
 $$;

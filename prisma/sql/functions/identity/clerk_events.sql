@@ -63,7 +63,7 @@ begin
       email = null, email_verified = false, first_name = null, last_name = null, status = 'INACTIVE', deleted_at = private.now()
     where u.id = gone.id;
     perform private.erase_member(gone.id);
-    perform private.erase_goals(gone.id);
+    perform private.erase_growth(gone.id);
     perform private.erase_notifications(gone.id);
     perform private.emit('UserDeleted', jsonb_build_object('userId', gone.id));
   end if;
