@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-growth bench-webhooks bench-members test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-growth bench-webhooks bench-members bench-admin test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -101,6 +101,9 @@ bench-scale: install  ## Time slots and directory among SCALE_COACHES (5000) and
 
 bench-members: install  ## Time the reports on MEMBERS (20,000) members, with the plan of the duplicates
 	@$(RUN) -m tests.bench.bench_members
+
+bench-admin: install  ## Time the lists of ADMINs among USERS (20,000), with their plans
+	@$(RUN) -m tests.bench.bench_admin
 
 bench-cold: install .aws-sam/.runnable .venv-bench/.stamp  ## Time cold starts, beside a bare handler and FastAPI + supabase + stripe
 	@$(RUN) -m tests.bench.bench_cold

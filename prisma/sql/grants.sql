@@ -71,7 +71,7 @@ grant execute on function
   public.get_member(uuid), public.save_member(uuid, jsonb, integer, text[], text),
   public.member_clashes(text, text, text), public.list_members(text, text, text, text, timestamptz, uuid, integer),
   public.member_history(uuid, timestamptz, bigint, integer), public.member_duplicates(), public.member_report(jsonb, integer),
-  public.get_user_roles(uuid), public.set_user_roles(uuid, text[], text, integer),
+  public.get_user_roles(uuid), public.set_user_roles(uuid, text[], text, integer, boolean), public.preview_user_roles(uuid[], text[], text[], boolean),
   public.create_role_request(jsonb), public.list_role_requests(text, text, uuid, timestamptz, uuid, integer),
   public.decide_role_request(uuid, text, text, integer), public.withdraw_role_request(uuid, text, integer),
   public.list_role_changes(uuid, uuid, text, timestamptz, timestamptz, bigint, integer), public.role_analytics(timestamptz, timestamptz),

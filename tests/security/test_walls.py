@@ -220,6 +220,7 @@ def test_a_mentee_cannot_do_an_admins_or_a_coachs_work_behind_the_gate(stack: St
     grab = {"target": story.stranger.user_id, "wanted": ["ADMIN"], "reason": "me", "expected_version": 1}
     for name, arguments in (
         ("set_user_roles", grab),
+        ("preview_user_roles", {"targets": [story.stranger.user_id], "given": ["ADMIN"], "taken": []}),
         ("create_coach_profile", {"input": {}}),
         ("create_schedule", {"input": {}}),
         ("update_coach_profile", {"patch": {}, "expected_version": 1}),

@@ -241,6 +241,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("POST", "/api/members/{userId}/revert", world.admin, {"asOf": world.free_start, "version": member["version"]}),
         ("POST", "/api/members/validate", world.mentee, {"memberType": "Affiliate", "languages": ["English"]}),
         *(write for each in (billing, growth, notifications) for write in each.writes(world)),
+        ("POST", "/api/user/role/preview", world.admin, {"userIds": [world.newcomer.user_id], "add": ["COACH"]}),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]
     found = {}

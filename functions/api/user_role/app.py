@@ -1,4 +1,4 @@
-"""GET PUT /api/user/role: my roles; for an ADMIN, anyone's."""
+"""GET PUT /api/user/role, POST /api/user/role/preview: my roles; for an ADMIN, anyone's."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,8 +7,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from coachline.api import caller, create_app, doc, entrypoint, requires
 from coachline.identity import roles
-from coachline.identity.roles import UserRoles, UserRolesInput
-from coachline.models import Data, one
+from coachline.identity.roles import RolePreview, RolePreviewInput, UserRoles, UserRolesInput
+from coachline.models import Data, Page, many, one
 
 app = create_app()
 
@@ -29,6 +29,15 @@ def get_roles(user_id: Annotated[UUID | None, Query(alias="userId")] = None) -> 
 )
 def set_roles(body: UserRolesInput) -> Data[UserRoles]:
     return one(roles.set_roles(caller(app), body))
+
+
+@app.post(
+    "/api/user/role/preview",
+    middlewares=[requires("role:manage")],
+    **doc("What a change of roles would do to up to 100 users", tag="Identity"),
+)
+def preview_roles(body: RolePreviewInput) -> Page[RolePreview]:
+    return many((roles.preview_roles(caller(app, body), body), None))
 
 
 lambda_handler = entrypoint(app)

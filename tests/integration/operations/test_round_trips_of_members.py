@@ -31,6 +31,8 @@ def test_reads_of_members_and_accounts_take_one(stack: Stack) -> None:
     ]
     counted = {path: trips(stack, partial(who.get, path)) for who, path in reads}
     counted["validate"] = trips(stack, lambda: member.post("/api/members/validate", licensed()).raise_for_status())
+    preview = {"userIds": [member.user_id], "remove": ["COACH"]}
+    counted["preview"] = trips(stack, lambda: admin.post("/api/user/role/preview", preview).raise_for_status())
     assert counted == dict.fromkeys(counted, 1)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.rows import DictRow
 
 from tests.support.sessions import insert_session
 from tests.support.stack import SignedIn, Stack
@@ -193,3 +195,39 @@ def test_a_row_that_fails_stops_no_other(
     assert run(stack, "advance_sessions", start + 12 * HOUR)["failed"] == 1
     assert sorted(state(stack, ids)) == ["COMPLETED", "COMPLETED", "COMPLETED", "SCHEDULED"]
     assert transitions(stack, ids) == 3
+
+
+@pytest.mark.parametrize("job", ["expire_session_holds", "advance_sessions", "send_session_reminders"])
+def test_what_is_due_is_found_without_walking_what_is_over(
+    stack: Stack, coach: SignedIn, mentee: SignedIn, job: str
+) -> None:
+    """Every minute, however long the past has become."""
+    over, ahead = 20_000, 2_000
+    with stack.database() as database, database.transaction(force_rollback=True):
+        database.execute("alter table session disable trigger user")
+        database.execute(
+            """insert into session (coach_id, mentee_id, status, starts_at, ends_at, duration_minutes,
+                 buffer_before, buffer_after, blocked, coach_timezone, mentee_timezone, rate_amount,
+                 price_amount, fee_amount, fee_bps, currency)
+               select %(coach)s, %(mentee)s, s.status::session_status, t.at, t.at + interval '15 minutes', 15, 0, 0,
+                 tstzrange(t.at, t.at + interval '15 minutes'), 'UTC', 'UTC', 0, 0, 0, 0, 'USD'
+               from (select 'COMPLETED' as status, generate_series(-%(over)s::integer, -1) as n
+                     union all select 'SCHEDULED', generate_series(1, %(ahead)s::integer)) s,
+                 lateral (select '2031-01-01'::timestamptz + make_interval(hours => 2 * n) as at) t""",
+            {"coach": coach.user_id, "mentee": mentee.user_id, "over": over, "ahead": ahead},
+        )
+        database.execute("alter table session enable trigger user")
+        database.execute("analyze session")
+        database.execute("""set local request.jwt.claims = '{"role": "service_role"}'""")
+        before = rows_read(database)
+        database.execute(f"select {job}('2031-01-01T00:30:00Z', 100)".encode())
+        assert rows_read(database) - before < over / 10
+
+
+def rows_read(database: psycopg.Connection[DictRow]) -> int:
+    """How many rows of `session` this transaction has looked at."""
+    row = database.execute(
+        "select seq_tup_read + idx_tup_fetch as n from pg_stat_xact_user_tables where relid = 'session'::regclass"
+    ).fetchone()
+    assert row is not None
+    return int(row["n"])

@@ -58,45 +58,92 @@ begin
   return subject;
 end $$;
 
--- Replaces a user's roles (DOMAIN A).
-create or replace function public.set_user_roles(target uuid, wanted text[], reason text, expected_version integer) returns jsonb
+-- Why a user cannot have exactly these roles: code, detail and, of a coach with sessions ahead, `blockers`. Null when he can.
+-- With `cancelling` only sessions that have begun are in the way: the others can be cancelled.
+create or replace function private.roles_problem(caller uuid, target uuid, wanted text[], cancelling boolean default false) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  taken text[] := array(select unnest(private.roles_of(target)) except select unnest(wanted));
+  blockers jsonb;
+begin
+  if 'ADMIN' = any (taken) and target = caller then
+    return jsonb_build_object('code', 'own_admin_role', 'detail', 'You cannot remove your own ADMIN role. Ask another ADMIN.');
+  elsif 'ADMIN' = any (taken) and not private.other_admin_exists(target) then
+    return jsonb_build_object('code', 'last_admin', 'detail', 'The last ADMIN cannot be removed.');
+  elsif 'COACH' = any (taken) then
+    select jsonb_agg(jsonb_build_object('sessionId', s.id, 'start', s.starts_at) order by s.starts_at) into blockers
+    from public.session s
+    where s.coach_id = target and s.ends_at > private.now()
+      and (s.status = 'IN_PROGRESS' or (not cancelling and s.status in ('PENDING_PAYMENT', 'SCHEDULED')));
+    if blockers is not null then
+      return jsonb_build_object('code', 'role_in_use', 'blockers', blockers, 'detail', case
+        when cancelling then 'This coach is in a session. Wait until it has ended.'
+        else 'This coach has sessions ahead. Cancel them, or send cancelSessions.' end);
+    end if;
+  end if;
+  return null;
+end $$;
+
+drop function if exists public.set_user_roles(uuid, text[], text, integer);
+
+-- Replaces a user's roles (DOMAIN A). With `cancel_sessions` the sessions ahead of somebody who is no COACH any more are cancelled in the same
+-- transaction, so that none is booked in between (ADR 014).
+create or replace function public.set_user_roles(target uuid, wanted text[], reason text, expected_version integer, cancel_sessions boolean default false)
+returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   caller uuid;
   subject public.user_account;
-  before text[];
-  blockers jsonb;
+  problem jsonb;
+  ahead uuid;
 begin
   perform private.lock_roles();
   caller := private.require_caller('role:manage');
+  -- The lock that book_session takes too: no session can slip in between the look at what is ahead and the change.
   select * into subject from public.user_account u where u.id = target and u.deleted_at is null for update;
   if subject.id is null then
     perform private.refuse(404, 'not_found', 'There is no such user.');
   end if;
   perform private.require_version(subject.version, expected_version);
-  before := private.roles_of(target);
-
-  if 'ADMIN' = any (before) and not 'ADMIN' = any (wanted) then
-    if target = caller then
-      perform private.refuse(409, 'own_admin_role', 'You cannot remove your own ADMIN role. Ask another ADMIN.');
-    end if;
-    if not private.other_admin_exists(target) then
-      perform private.refuse(409, 'last_admin', 'The last ADMIN cannot be removed.');
-    end if;
+  problem := private.roles_problem(caller, target, wanted, cancel_sessions);
+  if problem is not null then
+    perform private.refuse(409, problem ->> 'code', problem ->> 'detail', problem - array['code', 'detail']);
   end if;
-  if 'COACH' = any (before) and not 'COACH' = any (wanted) then
-    -- The lock that book_session takes too: no session can slip in between this look and the change.
-    perform 1 from public.coach_profile p where p.user_id = target for update;
-    select jsonb_agg(jsonb_build_object('sessionId', s.id, 'start', s.starts_at) order by s.starts_at) into blockers
-    from public.session s
-    where s.coach_id = target and s.status in ('PENDING_PAYMENT', 'SCHEDULED', 'IN_PROGRESS') and s.ends_at > private.now();
-    if blockers is not null then
-      perform private.refuse(409, 'role_in_use', 'This coach has future sessions. Reassign or cancel them first.',
-        jsonb_build_object('blockers', blockers));
-    end if;
+
+  if cancel_sessions and not 'COACH' = any (wanted) then
+    perform private.because(reason);
+    for ahead in
+      select s.id from public.session s
+      where s.coach_id = target and s.status in ('PENDING_PAYMENT', 'SCHEDULED') and s.ends_at > private.now() order by s.id for update
+    loop
+      -- As the ADMIN, whoever he is besides in the session: the platform takes it away, and gives everything back.
+      perform private.move_session(ahead, 'CANCELLED', 'ADMIN', caller, reason);
+    end loop;
   end if;
   subject := private.change_roles(target, wanted, reason);
   return private.answer(200, private.user_roles_json(subject));
+end $$;
+
+-- What giving some roles and taking others would do to each of these users, in the order of the list, and what is in the way. Nothing changes.
+create or replace function public.preview_user_roles(targets uuid[], given text[], taken text[], cancel_sessions boolean default false) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  caller uuid := private.require_caller('role:manage');
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'user_id', t.id, 'user_name', private.display_name(u.id), 'version', u.version, 'before', r.before, 'after', r.after,
+      'gained', array(select private.permissions_of_roles(r.after) except select private.permissions_of_roles(r.before) order by 1),
+      'lost', array(select private.permissions_of_roles(r.before) except select private.permissions_of_roles(r.after) order by 1),
+      'problem', '{"blockers": []}' || case when u.id is null then jsonb_build_object('code', 'not_found', 'detail', 'There is no such user.')
+                                            else private.roles_problem(caller, u.id, r.after, cancel_sessions) end) order by t.place), '[]')
+    from unnest(targets) with ordinality t (id, place)
+    left join public.user_account u on u.id = t.id and u.deleted_at is null
+    cross join lateral (select private.roles_of(u.id) as before) b
+    cross join lateral (
+      select b.before, case when u.id is null then '{}' else array(
+        select e.role::text from unnest(enum_range(null::public.role_name)) e (role)
+        where e.role::text = any (given) or (e.role::text = any (b.before) and e.role::text <> all (taken)) order by e.role) end as after) r);
 end $$;
 
 -- What Clerk should know of a user now; null for one who is gone.

@@ -66,6 +66,12 @@ language sql stable security definer set search_path = '' as $$
   where r.user_id = permissions_of.user_id and u.status <> 'SUSPENDED';
 $$;
 
+-- What somebody with exactly these roles may do.
+create or replace function private.permissions_of_roles(roles text[]) returns setof text
+language sql stable security definer set search_path = '' as $$
+  select distinct p.permission from private.role_permission p where p.role::text = any (roles);
+$$;
+
 create or replace function private.display_name(user_id uuid) returns text
 language plpgsql stable security definer set search_path = '' as $$
 begin

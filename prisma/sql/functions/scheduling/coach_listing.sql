@@ -1,4 +1,4 @@
--- private.coach_listing has one row per coach with all that the directory searches and sorts by (ADR 028).
+-- private.coach_listing has one row per coach with all that the directory searches and sorts by (ADR 029).
 
 -- Brings a coach's row up to date. Whatever else a transaction locks, it locks this row last, and one such row at most.
 create or replace function private.refresh_listing(coach uuid) returns void

@@ -1,6 +1,7 @@
 -- The three jobs that time drives. Each call is one batch and one transaction: what is due by id after `after_id`, under the locks that a
 -- person's own change would take, people first and in order (docs/adr/002), each session looked at again once it is locked, so that a run
 -- that was killed, or two at once, do nothing twice. A row that fails is put back, counted and reported, and the rest goes on.
+-- What is due is found first (materialized) and ordered then: asked for the first of them by id, Postgres walks every session that ever was.
 create or replace function private.each_session(task text, ids uuid[], batch integer, at timestamptz) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -41,8 +42,10 @@ language plpgsql volatile security definer set search_path = '' as $$
 begin
   perform private.require_service();
   return private.each_session('expire_hold', array(
-    select s.id from public.session s
-    where s.status = 'PENDING_PAYMENT' and s.hold_expires_at <= now_at and (after_id is null or s.id > after_id) order by s.id limit batch), batch, now_at);
+    with due as materialized (
+      select s.id from public.session s where s.status = 'PENDING_PAYMENT' and s.hold_expires_at <= now_at
+    )
+    select d.id from due d where after_id is null or d.id > after_id order by d.id limit batch), batch, now_at);
 end $$;
 
 -- Begins a session whose time has come; ends one whose time is over, and so are the half hour in which its people may say that somebody was
@@ -80,10 +83,13 @@ language plpgsql volatile security definer set search_path = '' as $$
 begin
   perform private.require_service();
   return private.each_session('advance_session', array(
-    select s.id from public.session s
-    where ((s.status = 'SCHEDULED' and s.starts_at <= now_at and s.ends_at > now_at)
-        or (s.status in ('SCHEDULED', 'IN_PROGRESS') and s.ends_at <= now_at - interval '30 minutes' and not private.awaits_attendance(s, now_at)))
-      and (after_id is null or s.id > after_id) order by s.id limit batch), batch, now_at);
+    with due as materialized (
+      select s.id from public.session s where s.status = 'SCHEDULED' and s.starts_at <= now_at and s.ends_at > now_at
+      union all
+      select s.id from public.session s
+      where s.status in ('SCHEDULED', 'IN_PROGRESS') and s.ends_at <= now_at - interval '30 minutes' and not private.awaits_attendance(s, now_at)
+    )
+    select d.id from due d where after_id is null or d.id > after_id order by d.id limit batch), batch, now_at);
 end $$;
 
 -- Which reminder is due: none to someone who booked or moved the session when its moment had passed already.
@@ -116,8 +122,10 @@ language plpgsql volatile security definer set search_path = '' as $$
 begin
   perform private.require_service();
   return private.each_session('send_reminder', array(
-    select s.id from public.session s
-    where s.status = 'SCHEDULED' and s.starts_at > now_at and s.starts_at <= now_at + interval '24 hours'
-      and private.reminder_due(s, now_at) is not null
-      and (after_id is null or s.id > after_id) order by s.id limit batch), batch, now_at);
+    with due as materialized (
+      select s.id from public.session s
+      where s.status = 'SCHEDULED' and s.starts_at > now_at and s.starts_at <= now_at + interval '24 hours'
+        and private.reminder_due(s, now_at) is not null
+    )
+    select d.id from due d where after_id is null or d.id > after_id order by d.id limit batch), batch, now_at);
 end $$;
