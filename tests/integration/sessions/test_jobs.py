@@ -221,7 +221,7 @@ def test_what_is_due_is_found_without_walking_what_is_over(
         database.execute("""set local request.jwt.claims = '{"role": "service_role"}'""")
         before = rows_read(database)
         database.execute(f"select {job}('2031-01-01T00:30:00Z', 100)".encode())
-        assert rows_read(database) - before < over / 10
+        assert rows_read(database) - before < ahead / 4
 
 
 def rows_read(database: psycopg.Connection[DictRow]) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from coachline.members.checks import check, clean
+from coachline.members.checks import applies, check, clean
 from coachline.members.rules import FIELDS, LOOKUPS, RULES, Rule
 
 TODAY = date(2027, 3, 1)
@@ -94,3 +94,30 @@ def test_who_needs_a_licence() -> None:
     assert findings({"member_status": "ACTIVE"}, "COACH", "MENTEE")[0].keys() == needs
     for status, role in (("PENDING", "COACH"), ("INACTIVE", "COACH"), ("ACTIVE", "MENTEE"), ("ACTIVE", "ADMIN")):
         assert findings({"member_status": status}, role) == ({}, {})
+
+
+def test_a_licence_holds_through_its_last_day() -> None:
+    assert findings({"license_expiration": TODAY.isoformat()}) == ({}, {})
+    assert findings({"license_expiration": "2027-02-28"})[1].keys() == {"licenseExpiration.not_past"}
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.check == "length"], ids=lambda rule: rule.id)
+def test_a_text_may_be_as_long_as_its_field(rule: Rule) -> None:
+    longest = "x" * rule.argument
+    assert rule.id not in findings({rule.field: longest})[0]
+    assert rule.id in findings({rule.field: f"{longest}x"})[0]
+
+
+def test_a_rule_for_some_roles_is_for_whoever_has_one_of_them() -> None:
+    rule = Rule("member_key", "required", None, "", None, roles=("COACH", "ADMIN"))
+    member = clean({})
+    assert [applies(rule, member, roles) for roles in (["COACH"], ["MENTEE", "ADMIN"], ["MENTEE"], [])] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_number_with_an_extension_is_no_number_of_ours() -> None:
+    assert findings({"phone": "212-555-0142 x12"})[0] == {"phone.phone": "#/phone"}

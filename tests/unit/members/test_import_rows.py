@@ -85,6 +85,23 @@ def test_a_value_that_is_not_the_exported_one_is_taken() -> None:
     assert changed == {"phone": "+12125550199", "company_name": "=New", "bio": None}
 
 
+def test_another_way_to_write_the_same_changes_nothing() -> None:
+    member = stored(phone="+12125550142", company_name="Harbor Realty")
+    [row] = decided(
+        b"MemberEmail,MemberPreferredPhone,OfficeName\r\ncasey@example.com,+1 (212) 555-0142, Harbor  Realty \r\n",
+        member,
+    )
+    assert (row["outcome"], row["data"], row["findings"]) == ("UNCHANGED", None, [])
+
+
+def test_a_row_shows_values_as_reso_has_them() -> None:
+    member = stored(phone="+12125550142", member_status="PENDING", designations=["CRS", "e-PRO"])
+    shown = dict(zip(COLUMNS, line(list(COLUMNS.values()), member), strict=True))
+    assert (shown["MemberPreferredPhone"], shown["MemberStatus"]) == ("212-555-0142", "Inactive")
+    assert shown["MemberDesignation"] == "Certified Residential Specialist / CRS;e-PRO"
+    assert shown["ModificationTimestamp"] == "2027-03-01T10:00:00.5Z"
+
+
 def test_what_nobody_has_stored_yet_is_created() -> None:
     member = stored() | {"version": 0}
     [row] = decided(b"MemberEmail,MemberStatus\r\ncasey@example.com,Inactive\r\n", member)

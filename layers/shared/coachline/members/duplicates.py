@@ -90,8 +90,12 @@ Link = tuple[str, float | None, tuple[str, ...]]
 
 def duplicates(caller: Caller, query: DuplicateQuery) -> dict[str, Any]:
     """A `DuplicateReport` of the members as they are now."""
+    return report(as_caller(caller).read("member_duplicates"), query)
+
+
+def report(found: Mapping[str, Any], query: DuplicateQuery) -> dict[str, Any]:
+    """The `DuplicateReport` of the links and people that the database found. Pure."""
     after = decode_cursor(query.cursor, int, str) if query.cursor else None
-    found = as_caller(caller).read("member_duplicates")
     links: list[Link] = [(link["reason"], None, tuple(link["members"])) for link in found["same"]]
     links += [("nameAndCompany", float(pair["similarity"]), (pair["one"], pair["other"])) for pair in found["near"]]
     ranked = [

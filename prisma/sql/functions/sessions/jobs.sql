@@ -83,13 +83,15 @@ language plpgsql volatile security definer set search_path = '' as $$
 begin
   perform private.require_service();
   return private.each_session('advance_session', array(
-    with due as materialized (
-      select s.id from public.session s where s.status = 'SCHEDULED' and s.starts_at <= now_at and s.ends_at > now_at
+    with begun as materialized (
+      select s as one from public.session s where s.status = 'SCHEDULED' and s.starts_at <= now_at
       union all
-      select s.id from public.session s
-      where s.status in ('SCHEDULED', 'IN_PROGRESS') and s.ends_at <= now_at - interval '30 minutes' and not private.awaits_attendance(s, now_at)
+      select s from public.session s where s.status = 'IN_PROGRESS' and s.ends_at <= now_at - interval '30 minutes'
     )
-    select d.id from due d where after_id is null or d.id > after_id order by d.id limit batch), batch, now_at);
+    select (b.one).id from begun b
+    where (((b.one).status = 'SCHEDULED' and (b.one).ends_at > now_at)
+        or ((b.one).ends_at <= now_at - interval '30 minutes' and not private.awaits_attendance(b.one, now_at)))
+      and (after_id is null or (b.one).id > after_id) order by 1 limit batch), batch, now_at);
 end $$;
 
 -- Which reminder is due: none to someone who booked or moved the session when its moment had passed already.
