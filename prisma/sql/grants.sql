@@ -56,6 +56,8 @@ grant execute on function
   public.mirror_subscriptions(jsonb, bigint), public.record_subscription_change(jsonb, text, timestamptz),
   public.mirror_coach_account(jsonb, bigint), public.mirror_invoices(jsonb, bigint), public.mirror_payment_methods(text, jsonb, text, bigint),
   public.notice_failed_payment(text, integer),
+  public.gather_session_invoices(date, integer, uuid), public.claim_session_invoices(integer, integer),
+  public.finish_session_invoice(uuid, text, text),
   public.notice_trial_end(text, timestamptz), public.notice_expiring_cards(timestamptz),
   public.get_cursor(text), public.set_cursor(text, text), public.take_subscription_snapshot(date)
   to service_role;
@@ -76,7 +78,7 @@ grant execute on function
   public.decide_role_request(uuid, text, text, integer), public.withdraw_role_request(uuid, text, integer),
   public.list_role_changes(uuid, uuid, text, timestamptz, timestamptz, bigint, integer), public.role_analytics(timestamptz, timestamptz),
   public.list_accounts(text, text, text, timestamptz, uuid, integer), public.get_account(uuid),
-  public.set_account_status(uuid, text, text, integer),
+  public.change_account(uuid, text, text, text, integer),
   public.list_audit(uuid, text, text, text, text, timestamptz, timestamptz, bigint, integer),
   public.get_coach_profile(), public.create_coach_profile(jsonb), public.update_coach_profile(jsonb, integer),
   public.list_coach_rates(timestamptz, uuid, integer),

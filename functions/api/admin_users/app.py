@@ -1,4 +1,4 @@
-"""GET /api/admin/users, GET PATCH /api/admin/users/{userId}: find people, look at one, suspend and reactivate."""
+"""GET /api/admin/users, GET PATCH /api/admin/users/{userId}: find people, look at one, suspend, set terms."""
 
 from typing import Annotated
 from uuid import UUID
@@ -34,7 +34,7 @@ def get_account(user_id: Annotated[UUID, Path(alias="userId")]) -> Data[AccountD
 @app.patch(
     "/api/admin/users/<userId>",
     middlewares=[requires("account:manage")],
-    **doc("Suspend or reactivate a user", tag="Administration", problems=[404, 409]),
+    **doc("Suspend or reactivate a user, set how a mentee pays", tag="Administration", problems=[404, 409]),
 )
 def change_account(user_id: Annotated[UUID, Path(alias="userId")], body: AccountPatch) -> Data[AccountDetail]:
     return one(accounts.change_account(caller(app), user_id, body))

@@ -4,6 +4,7 @@ insert into private.setting (key, value) values
   ('flag.session_payments', 'false'),
   -- Besides USD, EUR and GBP. What is missing here has rules of its own at Stripe (docs/payments.md#currencies).
   ('currencies', '["AED", "AUD", "BRL", "CAD", "CHF", "CLP", "CZK", "DKK", "HKD", "INR", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PLN", "RON", "SEK", "SGD", "THB", "ZAR"]'),
+  ('invoice_days_until_due', '14'),
   ('rate_limit.session_book', '{"limit": 240, "seconds": 60}'),
   ('maintenance', '{"enabled": false}')
 on conflict (key) do nothing;

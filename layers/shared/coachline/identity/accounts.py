@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from coachline.api import Caller
 from coachline.database import as_caller
@@ -43,6 +43,10 @@ class Account(Output):
     created_at: Instant
 
 
+PaymentTerms = Literal["PREPAID", "INVOICE"]
+"""PREPAID: sessions are paid for when they are booked. INVOICE: they are invoiced once a month."""
+
+
 class AccountDetail(Account):
     """A user with what an ADMIN needs to decide about him."""
 
@@ -51,6 +55,7 @@ class AccountDetail(Account):
         clerkId="user_2abcdefghijklmnopqrstuvwxyz",
         timezone="America/Chicago",
         locale="en-US",
+        paymentTerms="PREPAID",
         permissions=["session:book", "session:read", "user:read"],
         coachProfileStatus=None,
         upcomingSessions=0,
@@ -61,6 +66,7 @@ class AccountDetail(Account):
     clerk_id: str
     timezone: str
     locale: str
+    payment_terms: PaymentTerms
     permissions: list[str]
     coach_profile_status: Literal["DRAFT", "PUBLISHED", "ARCHIVED"] | None
     upcoming_sessions: int
@@ -69,13 +75,24 @@ class AccountDetail(Account):
 
 
 class AccountPatch(Input):
-    """Suspend or reactivate; the reason goes to the audit log. Names are the user's own, the address is Clerk's."""
+    """Suspend or reactivate, or say how a mentee pays: `status`, `paymentTerms` or both.
+
+    Terms count for what is booked from now on. The reason goes to the audit log. Names are the user's own, the address
+    is Clerk's.
+    """
 
     model_config = example(status="SUSPENDED", reason="Chargebacks under investigation", version=1)
 
-    status: Literal["ACTIVE", "SUSPENDED"]
+    status: Literal["ACTIVE", "SUSPENDED"] | None = None
+    payment_terms: PaymentTerms | None = None
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
     version: Version
+
+    @model_validator(mode="after")
+    def _something(self) -> "AccountPatch":
+        if self.status is None and self.payment_terms is None:
+            raise ValueError("Send `status`, `paymentTerms` or both")
+        return self
 
 
 class AccountQuery(PageQuery):
@@ -104,11 +121,12 @@ def get_account(caller: Caller, user_id: UUID) -> Any:
 
 
 def change_account(caller: Caller, user_id: UUID, patch: AccountPatch) -> Any:
-    """The changed `AccountDetail`; 409 own_status, last_admin or version_conflict."""
+    """The changed `AccountDetail`; 409 own_status, last_admin, not_a_mentee or version_conflict."""
     return as_caller(caller).write(
-        "set_account_status",
+        "change_account",
         target=str(user_id),
         wanted_status=patch.status,
+        wanted_terms=patch.payment_terms,
         reason=patch.reason,
         expected_version=patch.version,
     )

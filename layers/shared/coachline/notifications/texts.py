@@ -122,6 +122,20 @@ TEXTS = {
         (("Next attempt", "{nextAttempt}"),),
         BILLING,
     ),
+    "invoice_overdue": Text(
+        "Invoice {number} is overdue",
+        "The invoice {number} has not been paid yet.",
+        ("Please pay it from the billing page. If you have paid it in these days, there is nothing to do.",),
+        (("Was due", "{dueAt}"), ("Open", "{amountDue}")),
+        BILLING,
+    ),
+    "session_invoice_failed": Text(
+        "An invoice of sessions could not be sent",
+        "Stripe did not take the monthly invoice of a mentee's sessions, three times. It is tried again every day.",
+        ("Its sessions stay on it. Mend what is named below, and the next attempt sends it.",),
+        (("Invoice", "{invoiceId}"), ("Reason", "{reason}")),
+        ("Open billing", "/admin/billing"),
+    ),
     "card_expiring": Text(
         "Your card is about to expire",
         "The card that pays for your account is about to expire.",

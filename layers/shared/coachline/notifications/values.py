@@ -15,7 +15,13 @@ _MONTHS = (
 )
 _TWELVE_HOURS = {"US", "CA", "AU", "NZ", "IN", "PH"}  # where English is written with AM and PM
 _MONTH_FIRST = {"US", "PH"}
-_INSTANTS = {"start": "when", "previousStart": "previousWhen", "endsAt": "endsAt", "nextAttempt": "nextAttempt"}
+_INSTANTS = {
+    "start": "when",
+    "previousStart": "previousWhen",
+    "endsAt": "endsAt",
+    "nextAttempt": "nextAttempt",
+    "dueAt": "dueAt",
+}
 _AHEAD = {"24h": "24 hours", "1h": "one hour"}
 _LONGEST = 300
 
@@ -50,6 +56,7 @@ def values_of(
     if payload.get("start"):
         found["shortWhen"] = moment(payload["start"], timezone, locale, short=True)
     found["price"] = money(payload.get("price"))
+    found["amountDue"] = money(payload.get("amountDue"))
     found["refund"] = money((payload.get("refund") or {}).get("amount"))
     return found
 

@@ -16,6 +16,7 @@ _EXAMPLE: dict[str, Any] = {
     "id": "b7e1a0de-6d3b-4b0b-9a57-6a1f4a3d2c11",
     "userId": "3e2ec15d-3d13-4e0d-a65c-377bd7400497",
     "subscriptionId": "0c0a6b1e-6a5c-4c0e-8a53-1d2c1f6f2b10",
+    "coachId": None,
     "number": "C1A2B3C4-0001",
     "status": "PAID",
     "billingReason": "SUBSCRIPTION_CYCLE",
@@ -23,6 +24,7 @@ _EXAMPLE: dict[str, Any] = {
     "amountRemaining": {"amount": 0, "currency": "USD"},
     "attemptCount": 1,
     "nextPaymentAttempt": None,
+    "dueAt": None,
     "periodStart": "2027-03-01T09:00:00Z",
     "periodEnd": "2027-04-01T09:00:00Z",
     "paidAt": "2027-03-01T10:00:00Z",
@@ -42,13 +44,14 @@ class InvoiceStatus(StrEnum):
 
 
 class Invoice(Output):
-    """An invoice as Stripe last said it is."""
+    """An invoice as Stripe last said it is: of a subscription, or of a month's sessions with the coach `coachId`."""
 
     model_config = example(**_EXAMPLE)
 
     id: UUID
     user_id: UUID
     subscription_id: UUID | None
+    coach_id: UUID | None
     number: str | None
     status: InvoiceStatus
     billing_reason: str | None
@@ -59,6 +62,7 @@ class Invoice(Output):
     amount_remaining: Money
     attempt_count: int
     next_payment_attempt: Instant | None
+    due_at: Instant | None
     period_start: Instant
     period_end: Instant
     paid_at: Instant | None
@@ -67,7 +71,7 @@ class Invoice(Output):
 
 
 class InvoiceLine(Output):
-    """What one line charges, or below zero credits."""
+    """What one line charges, or below zero credits; of which session, on an invoice of sessions."""
 
     description: str | None
     amount: Money
@@ -75,6 +79,7 @@ class InvoiceLine(Output):
     proration: bool
     period_start: Instant
     period_end: Instant
+    session_id: UUID | None
 
 
 class InvoiceDetail(Invoice):

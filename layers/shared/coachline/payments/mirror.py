@@ -50,6 +50,8 @@ def invoice_row(invoice: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> R
         "stripe_invoice_id": invoice["id"],
         "customer": _id(invoice["customer"]),
         "subscription": subscription_of(invoice),
+        "session_invoice_id": invoice["metadata"].get("session_invoice_id") if invoice["metadata"] else None,
+        "due_at": instant(invoice["due_date"]),
         "number": invoice["number"],
         "status": invoice["status"].upper(),
         "billing_reason": invoice["billing_reason"],
@@ -140,6 +142,7 @@ def _line(line: Mapping[str, Any]) -> Row:
         "proration": bool(details.get("proration")),
         "period_start": instant(line["period"]["start"]),
         "period_end": instant(line["period"]["end"]),
+        "session_id": (line["metadata"] or {}).get("session_id"),
     }
 
 

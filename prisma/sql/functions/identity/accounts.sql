@@ -9,7 +9,7 @@ $$;
 create or replace function private.account_detail_json(u public.user_account) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select private.account_json(u) || jsonb_build_object(
-    'clerk_id', u.clerk_id, 'timezone', u.timezone, 'locale', u.locale, 'updated_at', u.updated_at,
+    'clerk_id', u.clerk_id, 'timezone', u.timezone, 'locale', u.locale, 'payment_terms', u.payment_terms, 'updated_at', u.updated_at,
     'permissions', private.permissions_of(u.id),
     'coach_profile_status', (select p.status from public.coach_profile p where p.user_id = u.id),
     'upcoming_sessions', (select count(*) from public.session s where u.id in (s.coach_id, s.mentee_id)
@@ -54,30 +54,41 @@ begin
   return private.account_detail_json(wanted);
 end $$;
 
--- Suspends or reactivates somebody; never oneself, never the last active ADMIN.
-create or replace function public.set_account_status(target uuid, wanted_status text, reason text, expected_version integer) returns jsonb
+-- Suspends or reactivates somebody, never oneself and never the last active ADMIN; and says how a mentee pays. What is null stays.
+drop function if exists public.set_account_status(uuid, text, text, integer);
+create or replace function public.change_account(
+  target uuid, wanted_status text, wanted_terms text, reason text, expected_version integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   caller uuid;
   subject public.user_account;
+  before public.user_account;
 begin
   perform private.lock_roles();
   caller := private.require_caller('account:manage');
-  select * into subject from public.user_account u where u.id = target and u.deleted_at is null for update;
-  if subject.id is null then
+  select * into before from public.user_account u where u.id = target and u.deleted_at is null for update;
+  if before.id is null then
     perform private.refuse(404, 'not_found', 'There is no such user.');
   end if;
-  perform private.require_version(subject.version, expected_version);
-  if wanted_status not in ('ACTIVE', 'SUSPENDED') or coalesce(reason, '') !~ '\S' then
-    perform private.refuse(422, 'validation_failed', 'The status is ACTIVE or SUSPENDED, with a reason.');
+  perform private.require_version(before.version, expected_version);
+  if coalesce(wanted_status, 'ACTIVE') not in ('ACTIVE', 'SUSPENDED') or coalesce(wanted_terms, 'PREPAID') not in ('PREPAID', 'INVOICE')
+      or coalesce(wanted_status, wanted_terms) is null or coalesce(reason, '') !~ '\S' then
+    perform private.refuse(422, 'validation_failed', 'The status is ACTIVE or SUSPENDED, the terms are PREPAID or INVOICE, with a reason.');
   elsif target = caller then
-    perform private.refuse(409, 'own_status', 'You cannot change your own status. Ask another ADMIN.');
+    perform private.refuse(409, 'own_status', 'You cannot change your own account. Ask another ADMIN.');
   elsif wanted_status = 'SUSPENDED' and 'ADMIN' = any (private.roles_of(target)) and not private.other_admin_exists(target) then
     perform private.refuse(409, 'last_admin', 'The last active ADMIN cannot be suspended.');
+  elsif wanted_terms = 'INVOICE' and not 'MENTEE' = any (private.roles_of(target)) then
+    perform private.refuse(409, 'not_a_mentee', 'Only mentees book sessions, so only they have payment terms.');
   end if;
-  if subject.status::text <> wanted_status then
+  subject := before;
+  subject.status := coalesce(wanted_status::public.user_status, before.status);
+  subject.payment_terms := coalesce(wanted_terms::public.payment_terms, before.payment_terms);
+  if subject is distinct from before then
     perform private.because(reason);
-    update public.user_account u set status = wanted_status::public.user_status where u.id = target returning * into subject;
+    update public.user_account u set status = subject.status, payment_terms = subject.payment_terms where u.id = target returning * into subject;
+  end if;
+  if subject.status <> before.status then
     perform private.emit(case wanted_status when 'SUSPENDED' then 'UserSuspended' else 'UserReactivated' end,
                          jsonb_build_object('userId', target, 'actorId', caller, 'reason', reason));
   end if;

@@ -2,6 +2,7 @@ create or replace function private.invoice_json(i private.invoice) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
     'id', i.id, 'user_id', i.user_id, 'subscription_id', i.subscription_id, 'number', i.number, 'status', i.status,
+    'coach_id', (select o.coach_id from private.session_invoice o where o.id = i.session_invoice_id), 'due_at', i.due_at,
     'billing_reason', upper(i.billing_reason), 'subtotal', private.money(i.subtotal, i.currency), 'total', private.money(i.total, i.currency),
     'amount_due', private.money(i.amount_due, i.currency), 'amount_paid', private.money(i.amount_paid, i.currency),
     'amount_remaining', private.money(i.amount_remaining, i.currency), 'attempt_count', i.attempt_count,
@@ -37,6 +38,6 @@ begin
   return private.invoice_json(wanted) || jsonb_build_object('pdf_url', wanted.invoice_pdf_url, 'lines', (
     select coalesce(jsonb_agg(jsonb_build_object(
         'description', l.description, 'amount', private.money(l.amount, wanted.currency), 'quantity', l.quantity, 'proration', l.proration,
-        'period_start', l.period_start, 'period_end', l.period_end) order by l.position), '[]')
+        'period_start', l.period_start, 'period_end', l.period_end, 'session_id', l.session_id) order by l.position), '[]')
     from private.invoice_line l where l.invoice_id = wanted.id));
 end $$;

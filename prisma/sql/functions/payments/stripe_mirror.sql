@@ -133,29 +133,37 @@ begin
   select * into before from private.invoice i where i.stripe_invoice_id = row_ ->> 'stripe_invoice_id' for update;
   insert into private.invoice as i (
     user_id, subscription_id, stripe_invoice_id, number, status, billing_reason, currency, subtotal, total, amount_due, amount_paid,
-    amount_remaining, attempt_count, next_payment_attempt, period_start, period_end, paid_at, hosted_invoice_url, invoice_pdf_url, created_at)
+    amount_remaining, attempt_count, next_payment_attempt, period_start, period_end, paid_at, hosted_invoice_url, invoice_pdf_url, created_at,
+    due_at, session_invoice_id)
   select person, (select s.id from private.subscription s where s.stripe_subscription_id = row_ ->> 'subscription'),
          r.stripe_invoice_id, r.number, r.status, r.billing_reason, r.currency, r.subtotal, r.total, r.amount_due, r.amount_paid,
          r.amount_remaining, r.attempt_count, r.next_payment_attempt, r.period_start, r.period_end, r.paid_at, r.hosted_invoice_url,
-         r.invoice_pdf_url, r.created_at
-  from jsonb_populate_record(null::private.invoice, row_) r
+         r.invoice_pdf_url, r.created_at, r.due_at,
+         (select o.id from private.session_invoice o where o.id::text = row_ ->> 'session_invoice_id' and o.mentee_id = person)
+  from jsonb_populate_record(null::private.invoice, row_ - 'session_invoice_id') r
   on conflict (stripe_invoice_id) do update set
     subscription_id = coalesce(excluded.subscription_id, i.subscription_id), number = excluded.number, status = excluded.status,
     subtotal = excluded.subtotal, total = excluded.total, amount_due = excluded.amount_due, amount_paid = excluded.amount_paid,
     amount_remaining = excluded.amount_remaining, attempt_count = excluded.attempt_count, next_payment_attempt = excluded.next_payment_attempt,
     period_start = excluded.period_start, period_end = excluded.period_end, paid_at = excluded.paid_at,
-    hosted_invoice_url = excluded.hosted_invoice_url, invoice_pdf_url = excluded.invoice_pdf_url
+    hosted_invoice_url = excluded.hosted_invoice_url, invoice_pdf_url = excluded.invoice_pdf_url, due_at = excluded.due_at
   returning * into mine;
   if before is distinct from mine or mine.status = 'DRAFT' then  -- what is final keeps its lines
     delete from private.invoice_line l where l.invoice_id = mine.id;
-    insert into private.invoice_line (invoice_id, position, description, amount, quantity, proration, period_start, period_end)
+    insert into private.invoice_line (invoice_id, position, description, amount, quantity, proration, period_start, period_end, session_id)
     select mine.id, l.ordinality, l.value ->> 'description', (l.value ->> 'amount')::bigint, (l.value ->> 'quantity')::integer,
-           (l.value ->> 'proration')::boolean, (l.value ->> 'period_start')::timestamptz, (l.value ->> 'period_end')::timestamptz
+           (l.value ->> 'proration')::boolean, (l.value ->> 'period_start')::timestamptz, (l.value ->> 'period_end')::timestamptz,
+           (select a.session_id from private.session_on_account a
+            where a.session_id::text = l.value ->> 'session_id' and a.session_invoice_id = mine.session_invoice_id)
     from jsonb_array_elements(row_ -> 'lines') with ordinality l;
   end if;
   if mine.status = 'OPEN' and mine.attempt_count > 0 then
     perform private.give_notice('payment_failed', mine.stripe_invoice_id, mine.attempt_count::text, 'PaymentFailed', jsonb_build_object(
       'userId', person, 'invoiceId', mine.id, 'attempt', mine.attempt_count, 'nextAttempt', mine.next_payment_attempt));
+  end if;
+  if mine.status = 'OPEN' and mine.due_at <= private.now() then
+    perform private.give_notice('invoice_overdue', mine.stripe_invoice_id, mine.due_at::text, 'InvoiceOverdue', jsonb_build_object(
+      'userId', person, 'invoiceId', mine.id, 'number', mine.number, 'dueAt', mine.due_at, 'amountDue', private.money(mine.amount_remaining, mine.currency)));
   end if;
   return jsonb_build_object('state', 'written', 'changed', before is distinct from mine);
 end $$;

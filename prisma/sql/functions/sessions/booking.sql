@@ -130,6 +130,7 @@ declare
   price jsonb;
   bps integer := (private.setting('platform_fee_bps', '850') #>> '{}')::integer;
   due boolean;
+  on_account boolean;
   made public.session;
 begin
   if answer is not null then
@@ -171,7 +172,8 @@ begin
     return private.end_idempotent(private.slot_unavailable());
   end if;
 
-  due := (price ->> 'amount')::bigint > 0 and (private.setting('flag.session_payments', 'false') #>> '{}')::boolean;
+  on_account := (price ->> 'amount')::bigint > 0 and private.pays_by_invoice(caller);
+  due := not on_account and (price ->> 'amount')::bigint > 0 and (private.setting('flag.session_payments', 'false') #>> '{}')::boolean;
   begin
     insert into public.session (
       coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, buffer_before, buffer_after, blocked, coach_timezone, mentee_timezone,
@@ -187,6 +189,9 @@ begin
   exception when exclusion_violation then
     return private.end_idempotent(private.slot_unavailable());
   end;
+  if on_account then
+    perform private.put_on_account(made);
+  end if;
   insert into public.session_transition (session_id, to_status, actor, actor_id, request_id, occurred_at, version)
   values (made.id, made.status, 'MENTEE', caller, private.request_id(), moment, made.version);
   perform private.emit_session(made, 'MENTEE');
