@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-growth bench-webhooks bench-members bench-admin test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-growth bench-webhooks bench-members bench-admin test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths test-invoicing bench-invoicing
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -74,6 +74,10 @@ test-stripe-seeds: install  ## Random lives of subscribers, told badly: STRIPE_S
 test-stripe-deaths: install  ## A death at every point of everything that we ask of Stripe
 	@STRIPE_DEATHS=all $(RUN) -m pytest -q -s tests/integration/payments/test_stripe_crashes.py
 
+test-invoicing: install  ## The monthly job on INVOICE_SESSIONS (10000) sessions, killed INVOICE_KILLS (20) times
+	@export INVOICE_SESSIONS=$${INVOICE_SESSIONS:-10000} INVOICE_KILLS=$${INVOICE_KILLS:-20}
+	$(RUN) -m pytest -q -s tests/integration/payments/test_session_invoice_crashes.py
+
 test-template: .venv/.stamp build  ## template.yaml against the code, and what it becomes
 	@$(RUN) -m pytest -q --noconftest tests/contract/test_template*.py
 
@@ -92,6 +96,9 @@ bench-stripe: install  ## Time the sweep of STRIPE_SUBSCRIPTIONS (5000,10000,200
 
 bench-growth: install  ## Time events that are looked at for achievements: GROWTH_EVENTS (200000), GROWTH_BATCH (1000)
 	@$(RUN) -m tests.bench.bench_growth
+
+bench-invoicing: install  ## Time the monthly job on INVOICE_SESSIONS (500,1000,2000,10000) sessions on account
+	@$(RUN) -m tests.bench.bench_invoicing
 
 bench-files: install  ## Time files of members: MEMBERS (100000) out, IMPORT_ROWS (20000) in; memory of each function
 	@$(RUN) -m tests.bench.bench_member_files

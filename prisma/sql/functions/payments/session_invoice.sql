@@ -29,6 +29,7 @@ end $$;
 -- coach whom Stripe cannot pay yet, which is told as a failure.
 create or replace function public.gather_session_invoices(month date, batch integer, after_id uuid default null) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
+#variable_conflict use_column
 declare
   until timestamptz := (month + interval '1 month')::timestamp at time zone 'UTC';
   moment timestamptz := private.now();
