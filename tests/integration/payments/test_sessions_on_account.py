@@ -192,7 +192,7 @@ def test_what_is_charged(stack: Stack, case: str) -> None:
 
 def test_the_database_holds_an_invoice_to_its_sessions(stack: Stack) -> None:
     coach, mentee = published_coach(stack), stack.user()
-    with stack.database() as database, pytest.raises(Exception, match="is not 100"):
+    with stack.database() as database, pytest.raises(Exception, match="its 0 sessions come to 0"):
         database.execute(
             """insert into private.session_invoice (mentee_id, coach_id, currency, month, total, fee)
                values (%s, %s, 'USD', '2027-03-01', 100, 8)""",

@@ -124,9 +124,9 @@ TEXTS = {
     ),
     "invoice_overdue": Text(
         "Invoice {number} is overdue",
-        "The invoice {number} has not been paid yet.",
+        "The invoice {number} over {amountDue} has not been paid yet.",
         ("Please pay it from the billing page. If you have paid it in these days, there is nothing to do.",),
-        (("Was due", "{dueAt}"), ("Open", "{amountDue}")),
+        (("Was due", "{dueAt}"),),
         BILLING,
     ),
     "session_invoice_failed": Text(

@@ -143,7 +143,7 @@ declare
   subject uuid := to_jsonb(new) ->> case tg_table_name when 'session_invoice' then 'id' else 'session_invoice_id' end;
   wrong text;
 begin
-  select format('%s of %s sessions is not %s', i.total, sum(a.amount), count(a.session_id)) into wrong
+  select format('its total is %s, and its %s sessions come to %s', i.total, count(a.session_id), coalesce(sum(a.amount), 0)) into wrong
   from private.session_invoice i left join private.session_on_account a on a.session_invoice_id = i.id
   where i.id = subject group by i.id having (i.total, i.fee) is distinct from (sum(a.amount), sum(a.fee));
   if wrong is not null then
