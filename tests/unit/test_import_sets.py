@@ -34,6 +34,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "fallback": set(),
     "health": set(),  # asks the database on request only
     "finish_stripe_commands": SERVICE | STRIPE,
+    "invoice_sessions": SERVICE | STRIPE,
     "coach_payouts": CALLER | STRIPE,
     "payment_methods": CALLER | STRIPE,
     "reconcile_stripe": SERVICE | STRIPE,
