@@ -164,6 +164,7 @@ def work(order: Message, address: str) -> None:
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(address)
     send(connection, order["id"].encode())
+    os.nice(order["niceness"])
     os.environ.clear()
     os.environ.update(order["environment"])
     time.tzset()

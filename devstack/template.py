@@ -24,6 +24,7 @@ class Function:
     memory: int  # MB
     reserved: int | None
     environment: dict[str, str]
+    awaited: bool  # somebody waits for what it answers: it has a route
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ class _Reader:
             memory=int(self._resolve(merged.get("MemorySize", 128))),
             reserved=int(reserved) if (reserved := self._resolve(merged.get(RESERVED))) is not None else None,
             environment={name: self._variable(name, value) for name, value in declared.items()},
+            awaited=any(event["Type"] == "HttpApi" for event in properties.get("Events", {}).values()),
         )
         self._template.functions[function.name] = function
         for name, event in properties.get("Events", {}).items():

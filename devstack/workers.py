@@ -21,6 +21,7 @@ from devstack.template import Function
 DEFAULT_CONCURRENCY = 4
 INIT_SECONDS = 10
 SOCKET = "functions.sock"
+BEHIND = 5  # niceness of what nobody waits for: here queues and schedules share the processors with requests
 PAYLOAD_BYTES = 6 * 1024 * 1024
 AWAY = "ServiceException"  # what Lambda calls a failure of its own
 
@@ -195,6 +196,7 @@ class Workers:
             handler=function.handler,
             taskRoot=str(function.code_dir),
             pythonPath=[str(self._config.root / "layers/shared")],
+            niceness=0 if function.awaited else BEHIND,
             environment={**_lambda_environment(function), **self._environment, **function.environment},
         )
         await instance.connected

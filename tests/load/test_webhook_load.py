@@ -1,8 +1,6 @@
 """A webhook with 50 in flight: nothing is lost. How fast it answers, and at what cost, is for `make bench-webhooks`."""
 
 import asyncio
-import hashlib
-import hmac
 import os
 import time
 from uuid import uuid4
@@ -10,6 +8,7 @@ from uuid import uuid4
 import httpx
 
 from tests.support.stack import Stack, wait_until
+from tests.support.webhooks import ZOOM
 from tests.support.zoom import zoom_event
 
 COUNT = 200
@@ -18,16 +17,14 @@ IN_FLIGHT = 50
 
 async def sent(stack: Stack, bodies: list[bytes]) -> list[float]:
     """Seconds until each delivery was answered 204, with so many in flight at any time."""
-    secret, places = stack.info["webhookSecrets"]["zoom"].encode(), asyncio.Semaphore(IN_FLIGHT)
+    secret, places = ZOOM.secret(stack), asyncio.Semaphore(IN_FLIGHT)
     limits = httpx.Limits(max_connections=IN_FLIGHT)
 
     async with httpx.AsyncClient(base_url=stack.base_url, limits=limits, timeout=30) as http:
 
         async def one(raw: bytes) -> float:
             async with places:
-                stamp = str(int(time.time()))
-                digest = hmac.new(secret, b"v0:" + stamp.encode() + b":" + raw, hashlib.sha256).hexdigest()
-                headers = {"x-zm-request-timestamp": stamp, "x-zm-signature": f"v0={digest}"}
+                headers = ZOOM.sign(raw, secret, int(time.time()))
                 started = time.perf_counter()
                 answer = await http.post("/webhooks/zoom", content=raw, headers=headers)
                 assert answer.status_code == 204, answer.text

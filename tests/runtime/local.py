@@ -1,8 +1,5 @@
 """What a built function needs to run against a local stack: its variables, and its event from events/ filled in."""
 
-import base64
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Callable
@@ -13,6 +10,7 @@ from devstack.intrinsics import REGION
 from devstack.template import Template, load
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import PROFILE, at, book, iso, next_weekday, published_coach
+from tests.support.webhooks import SENDERS, Sender
 
 Event = dict[str, Any]
 SAMPLE_COACH = "0d5f8a52-6f0e-4c39-9a53-1be1d6f0a7c1"
@@ -94,40 +92,15 @@ def _user_role(stack: Stack) -> Event:
     return sample("user_role", caller=admin, coach=user, version=version)
 
 
-def _clerk(stack: Stack) -> Event:
-    """Signed now, with the stack's own secret."""
-    event = sample("clerk")
-    timestamp = str(int(time.time()))
-    message_id = f"msg_{uuid4().hex}"
-    key = base64.b64decode(stack.info["webhookSecrets"]["clerk"].removeprefix("whsec_"))
-    signature = hmac.digest(key, f"{message_id}.{timestamp}.{event['body']}".encode(), hashlib.sha256)
-    signed = f"v1,{base64.b64encode(signature).decode()}"
-    event["headers"] |= {"svix-id": message_id, "svix-timestamp": timestamp, "svix-signature": signed}
-    return event
+def _signed(sender: Sender) -> Callable[[Stack], Event]:
+    """A provider's event, signed now with the stack's own secret."""
 
+    def filled_in(stack: Stack) -> Event:
+        event = sample(sender.name)
+        event["headers"] |= sender.sign(event["body"].encode(), sender.secret(stack), int(time.time()))
+        return event
 
-def _zoom(stack: Stack) -> Event:
-    event, timestamp = sample("zoom"), str(int(time.time()))
-    key = stack.info["webhookSecrets"]["zoom"].encode()
-    signature = hmac.digest(key, f"v0:{timestamp}:{event['body']}".encode(), hashlib.sha256).hex()
-    event["headers"] |= {"x-zm-request-timestamp": timestamp, "x-zm-signature": f"v0={signature}"}
-    return event
-
-
-def _stamped(name: str, header: str, key: str) -> Event:
-    """Signed as Stripe and Calendly do."""
-    event, timestamp = sample(name), int(time.time())
-    signature = hmac.digest(key.encode(), f"{timestamp}.{event['body']}".encode(), hashlib.sha256).hex()
-    event["headers"][header] = f"t={timestamp},v1={signature}"
-    return event
-
-
-def _calendly(stack: Stack) -> Event:
-    return _stamped("calendly", "calendly-webhook-signature", stack.info["webhookSecrets"]["calendly"])
-
-
-def _stripe(stack: Stack) -> Event:
-    return _stamped("stripe", "stripe-signature", stack.info["webhookSecrets"]["stripe"][0])
+    return filled_in
 
 
 def _clerk_events(stack: Stack) -> Event:
@@ -153,8 +126,7 @@ def _member_imports(stack: Stack) -> Event:
 
 
 FILLED: dict[str, Callable[[Stack], Event]] = {
-    "calendly": _calendly,
-    "clerk": _clerk,
+    **{sender.name: _signed(sender) for sender in SENDERS},
     "clerk_events": _clerk_events,
     "coach_profile": _coach_profile,
     "coaching_availability": _coaching_availability,
@@ -164,10 +136,8 @@ FILLED: dict[str, Callable[[Stack], Event]] = {
     "member_imports": _member_imports,
     "session_changes": _session_changes,
     "sessions": _sessions,
-    "stripe": _stripe,
     "user": _user,
     "user_role": _user_role,
-    "zoom": _zoom,
 }
 
 

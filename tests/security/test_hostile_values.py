@@ -1,8 +1,5 @@
 """Hostile values in fields that are well-formed: names, zones, instants, signed events, and nulls in a PATCH."""
 
-import base64
-import hashlib
-import hmac
 import json
 import time
 from importlib import resources
@@ -15,6 +12,7 @@ from tests.support.hostile import DOCUMENT, World, clean, places, writes
 from tests.support.stack import SignedIn, Stack
 from tests.support.story import SCHEDULE
 from tests.support.unharmed import nothing_stored
+from tests.support.webhooks import CLERK
 
 NAMES = [
     "\u0430dmin",  # with a Cyrillic a
@@ -241,14 +239,7 @@ def test_a_rate_of_null_is_none_which_a_published_profile_cannot_have(world: Wor
     ],
 )
 def test_a_signed_delivery_that_is_no_event_is_refused(stack: Stack, raw: bytes) -> None:
-    message_id, timestamp = f"msg_{uuid4().hex}", str(int(time.time()))
-    secret = base64.b64decode(stack.info["webhookSecrets"]["clerk"].removeprefix("whsec_"))
-    mac = hmac.digest(secret, f"{message_id}.{timestamp}.".encode() + raw, hashlib.sha256)
-    headers = {
-        "svix-id": message_id,
-        "svix-timestamp": timestamp,
-        "svix-signature": f"v1,{base64.b64encode(mac).decode()}",
-    }
+    headers = CLERK.sign(raw, CLERK.secret(stack), int(time.time()))
     with nothing_stored(stack):
         clean(stack.http.post("/webhooks/clerk", content=raw, headers=headers), 400)
         clean(stack.http.post("/webhooks/clerk", content=raw), 401)

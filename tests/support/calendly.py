@@ -1,8 +1,5 @@
 """Coaches who are connected to the simulated Calendly, and what people do there."""
 
-import hashlib
-import hmac
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,15 +89,6 @@ def sync(stack: Stack) -> Any:
     answer = stack.http.post(f"/_dev/invoke/{QUARTER}", json={}, timeout=120).json()
     assert "result" in answer, answer
     return answer["result"]
-
-
-def deliver(stack: Stack, body: str, *, at: str = "", key: str = "") -> httpx.Response:
-    """Send a body as Calendly does, signed now with its key unless told otherwise."""
-    at = at or str(int(time.time()))
-    key = key or stack.info["webhookSecrets"]["calendly"]
-    signature = hmac.digest(key.encode(), f"{at}.{body}".encode(), hashlib.sha256).hex()
-    headers = {"Calendly-Webhook-Signature": f"t={at},v1={signature}", "Content-Type": "application/json"}
-    return stack.http.post("/webhooks/calendly", content=body.encode(), headers=headers)
 
 
 def calendly_environment(stack: Stack) -> dict[str, str]:

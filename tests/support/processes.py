@@ -1,10 +1,11 @@
 """What each part of a running stack computes, from /proc: the processor time of its processes."""
 
 import os
+import signal
 from collections import defaultdict
 from pathlib import Path
 
-from tests.support.stack import ROOT
+from tests.support.stack import ROOT, Stack
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -27,6 +28,15 @@ def cpu_seconds(root: int) -> dict[str, float]:
 def workers(root: int, function: str) -> list[int]:
     """The processes of a stack that run a function, `function` its folder under functions/."""
     return [pid for pid, _ in _descendants(root) if _part(pid) == function]
+
+
+def kill_workers(stack: Stack, function: str) -> int:
+    """Kill every process of a stack that runs a function, busy or idle: how many."""
+    assert stack.process is not None
+    found = workers(stack.process.pid, function)
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+    return len(found)
 
 
 def _descendants(root: int) -> list[tuple[int, int]]:

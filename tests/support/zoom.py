@@ -1,7 +1,5 @@
-"""Zoom as tests see it: the simulator's own API, what happens in meetings, and deliveries signed as Zoom's are."""
+"""Zoom as tests see it: the simulator's own API, what happens in meetings, and its events."""
 
-import hashlib
-import hmac
 import json
 import time
 from functools import cached_property
@@ -45,18 +43,6 @@ class ZoomAccount:
 
     def fault(self, on: str, kind: str, times: int = 1, **more: Any) -> None:
         assert self.control(faults=[{"on": on, "kind": kind, "times": times, **more}]).status_code == 200
-
-
-def deliver(
-    stack: Stack, raw: bytes, *, secret: str | None = None, seconds: int = 0, without: tuple[str, ...] = ()
-) -> httpx.Response:
-    """POST /webhooks/zoom, signed so many seconds from now."""
-    stamp = str(int(time.time()) + seconds)
-    key = (secret or stack.info["webhookSecrets"]["zoom"]).encode()
-    signature = "v0=" + hmac.new(key, b"v0:" + stamp.encode() + b":" + raw, hashlib.sha256).hexdigest()
-    headers = {"x-zm-request-timestamp": stamp, "x-zm-signature": signature, "content-type": "application/json"}
-    kept = {name: value for name, value in headers.items() if name not in without}
-    return stack.http.post("/webhooks/zoom", content=raw, headers=kept)
 
 
 def zoom_event(kind: str, number: int, uuid: str, at: str, **more: Any) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from devstack.workers import Result
+from devstack.workers import BEHIND, Result
 from tests.integration.devstack.local import Local, until
 
 ACTS = '''
@@ -59,6 +59,8 @@ def lambda_handler(event, context):
 def local(new_local: Callable[[], Local]) -> Local:
     local = new_local()
     local.function("acts", ACTS, timeout=1)
+    route = "{Asked: {Type: HttpApi, Properties: {Method: GET, Path: /asked}}}"
+    local.function("asked", ACTS, events=route)
     local.function("single", ACTS, timeout=30, more="ReservedConcurrentExecutions: 1")
     local.function("closed", ACTS, more="ReservedConcurrentExecutions: 0")
     local.function("edited", "def lambda_handler(event, context):\n    return 1\n")
@@ -156,6 +158,14 @@ def test_an_instance_killed_while_idle_is_not_used(local: Local) -> None:
 
 def test_an_instance_is_used_again(local: Local) -> None:
     assert invoke(local, "acts", do="about").value()["pid"] == invoke(local, "acts", do="about").value()["pid"]
+
+
+def test_what_nobody_waits_for_runs_behind_what_somebody_does(local: Local) -> None:
+    niceness = {
+        name: os.getpriority(os.PRIO_PROCESS, invoke(local, name, do="about").value()["pid"])
+        for name in ("asked", "acts")
+    }
+    assert niceness["acts"] - niceness["asked"] == BEHIND
 
 
 def test_calls_beyond_the_limit_wait_in_line(local: Local) -> None:

@@ -1,9 +1,5 @@
 """Two stacks side by side under load: nothing of one reaches the other, and each may stop without the other."""
 
-import base64
-import hashlib
-import hmac
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -16,6 +12,7 @@ from tests.integration.devstack.crashes import Attempt, People, processes, send
 from tests.integration.scheduling.test_races import live_overlaps
 from tests.support.stack import Stack, launched, on_test_server, stopped, wait_until
 from tests.support.story import next_weekday
+from tests.support.webhooks import CLERK
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +40,6 @@ def rest(stack: Stack, token: str, **changes: str) -> httpx.Response:
     return stack.http.get(
         "/rest/v1/rpc/get_me", headers=headers | {info["gate"]["header"]: info["gate"]["value"]} | changes
     )
-
-
-def clerk_delivery(stack: Stack, secret: str) -> int:
-    """The answer to a webhook that is signed with this secret."""
-    body, message, stamp = b'{"type": "user.created", "data": {}}', f"msg_{uuid4().hex}", str(int(time.time()))
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signature = base64.b64encode(hmac.digest(key, f"{message}.{stamp}.".encode() + body, hashlib.sha256)).decode()
-    headers = {"svix-id": message, "svix-timestamp": stamp, "svix-signature": f"v1,{signature}"}
-    return stack.http.post("/webhooks/clerk", content=body, headers=headers).status_code
 
 
 def test_two_stacks_under_load_share_nothing(stack: Stack, other: Stack) -> None:
@@ -86,6 +74,7 @@ def test_two_stacks_under_load_share_nothing(stack: Stack, other: Stack) -> None
     assert abs((row["now"] - datetime.now(UTC)).total_seconds()) < 60
     for name in ("publishableKey", "secretKey", "gate", "databaseUrl", "issuer", "webhookSecrets", "awsEndpointUrl"):
         assert stack.info[name] != other.info[name], name
+    newcomer = b'{"type": "user.created", "data": {}}'
     for each, foreign in ((stack, other), (other, stack)):
         own, stranger = each.user(), foreign.user()
         assert rest(each, own.token).status_code == 200
@@ -94,8 +83,8 @@ def test_two_stacks_under_load_share_nothing(stack: Stack, other: Stack) -> None
         assert rest(each, own.token, apikey=foreign.info["publishableKey"]).status_code == 401
         gate = foreign.info["gate"]
         assert rest(each, own.token, **{gate["header"]: gate["value"]}).status_code == 403
-        assert clerk_delivery(each, foreign.info["webhookSecrets"]["clerk"]) == 401
-        assert clerk_delivery(each, each.info["webhookSecrets"]["clerk"]) == 204
+        assert CLERK.deliver(each, newcomer, secret=CLERK.secret(foreign)).status_code == 401
+        assert CLERK.deliver(each, newcomer).status_code == 204
 
 
 def test_stopping_one_in_a_storm_leaves_the_other_alone(stack: Stack, other: Stack) -> None:

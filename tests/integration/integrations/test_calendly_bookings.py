@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.calendly import Connected, connected_coach, control, deliver, email_of, make_due, sync
+from tests.support.calendly import Connected, connected_coach, control, email_of, make_due, sync
 from tests.support.calendly_contract import SPECIFICATION, violations
 from tests.support.stack import Stack
 from tests.support.story import at, book, iso, next_weekday
+from tests.support.webhooks import CALENDLY
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_a_reschedule_keeps_one_session_whichever_delivery_comes_first(
     control(stack, capture=False)
     order = ["invitee.created", "invitee.canceled"] if created_first else ["invitee.canceled", "invitee.created"]
     for name in [*order, *order]:
-        assert deliver(stack, pair[name]).status_code == 204
+        assert CALENDLY.deliver(stack, pair[name].encode()).status_code == 204
         stack.drain()
         [session] = mentee.get("/api/sessions").json()["data"]
         assert (session["id"], session["status"], session["refund"]) == (before["id"], "SCHEDULED", None)

@@ -25,7 +25,6 @@ from tests.support.calendly import (
     calendly_environment,
     connected_coach,
     control,
-    deliver,
     email_of,
     make_due,
     people,
@@ -33,6 +32,7 @@ from tests.support.calendly import (
 )
 from tests.support.stack import SignedIn, Stack
 from tests.support.story import at, next_weekday
+from tests.support.webhooks import CALENDLY
 
 UNHEARD = """
 create function private.unheard() returns trigger language plpgsql as
@@ -231,7 +231,7 @@ def test_a_storm_of_deliveries_and_one_sync_leave_what_calendly_has(
                 apply(body, cast("Database", Mortal(as_service(), chance.randint(1, 5))))
                 dead += 1
             elif fate < KILLED + WIRED:  # by HTTP and queue, at the same time as those that follow
-                assert deliver(stack, body).status_code == 204
+                assert CALENDLY.deliver(stack, body.encode()).status_code == 204
                 wired += 1
             else:
                 apply(body, as_service())

@@ -1,7 +1,5 @@
 """A worker killed (SIGKILL) in any step of a meeting: whether Zoom has carried the step out, or never heard of it."""
 
-import os
-import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.integrations.test_meetings import DAY, consume, moved
-from tests.support.processes import workers
+from tests.support.processes import kill_workers
 from tests.support.stack import SignedIn, Stack, wait_until
 from tests.support.story import at, book, iso, published_coach
 from tests.support.zoom import ZoomAccount, meeting_row, ready
@@ -17,15 +15,6 @@ from tests.support.zoom import ZoomAccount, meeting_row, ready
 CREATE, UPDATE, DELETE = "POST /v2/users/{user}/meetings", "PATCH /v2/meetings/{id}", "DELETE /v2/meetings/{id}"
 LONG_MS = 20_000
 LATER = at(DAY, "14:30")
-
-
-def kill(stack: Stack, function: str) -> int:
-    """Kill every process that runs a function, busy or idle: how many."""
-    assert stack.process is not None
-    found = workers(stack.process.pid, function)
-    for pid in found:
-        os.kill(pid, signal.SIGKILL)
-    return len(found)
 
 
 def faults_left(zoom: ZoomAccount) -> int:
@@ -62,7 +51,7 @@ def test_a_worker_that_is_killed_in_a_step_leaves_one_meeting_as_the_session_is(
     session_id = begin()
     wait_until(lambda: faults_left(zoom) == 0 and (told() or not carried_out), what="the step")
     assert told() == carried_out
-    assert kill(stack, "consumers/meeting_events") >= 1
+    assert kill_workers(stack, "consumers/meeting_events") >= 1
     zoom.control(faults=[])
     back_to_life(stack, session_id)
 

@@ -1,8 +1,6 @@
 """POST /webhooks/clerk and what follows: stored once, applied once, in any order, whatever is lost on the way."""
 
 import base64
-import hashlib
-import hmac
 import json
 import time
 from typing import Any
@@ -12,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.stack import Stack, wait_until
+from tests.support.webhooks import CLERK, svix
 
 
 def event(kind: str, clerk_id: str, *, updated_at: int = 1_800_000_000_000, **data: Any) -> bytes:
@@ -36,15 +35,8 @@ def event(kind: str, clerk_id: str, *, updated_at: int = 1_800_000_000_000, **da
 def deliver(
     stack: Stack, raw: bytes, *, message_id: str | None = None, secret: str | None = None, minutes: int = 0
 ) -> httpx.Response:
-    message_id, timestamp = message_id or f"msg_{uuid4().hex}", str(int(time.time()) + 60 * minutes)
-    key = base64.b64decode((secret or stack.info["webhookSecrets"]["clerk"]).removeprefix("whsec_"))
-    signature = base64.b64encode(hmac.digest(key, f"{message_id}.{timestamp}.".encode() + raw, hashlib.sha256)).decode()
-    headers = {
-        "svix-id": message_id,
-        "svix-timestamp": timestamp,
-        "svix-signature": f"v1,{signature}",
-        "content-type": "application/json",
-    }
+    message_id, at = message_id or f"msg_{uuid4().hex}", int(time.time()) + 60 * minutes
+    headers = svix(raw, secret or CLERK.secret(stack), at, message_id) | {"content-type": "application/json"}
     return httpx.post(f"{stack.base_url}/webhooks/clerk", content=raw, headers=headers, timeout=30)
 
 

@@ -5,14 +5,14 @@ In the ordinary run of three commands; with STRIPE_DEATHS=all of every one.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from coachline.payments import commands, payment_methods, plans, subscriptions, sync
+from coachline.payments import commands, payment_methods, plans, stripe_api, subscriptions, sync
 from coachline.problems import Problem
 from tests.support.stack import SignedIn, Stack
 from tests.support.stripe_deaths import Died, Fate, MortalStripe, mortal_world
@@ -211,18 +211,39 @@ def test_a_death_anywhere_leaves_no_second_object(w: World, name: str, hours: in
     assert len(dead) >= 6  # before and after the begin, the call, the record
 
 
-FAULTS = ["429", "500", "500-after", "drop", "drop-after"]
+FAULTS = [
+    "429",
+    "500",
+    "500-after",
+    "drop",
+    "drop-after",
+    "timeout",
+    "delay-after",
+]  # the last is told too late
+PATIENCE = 0.3  # seconds
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Our client waits for less long than a late answer takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stripe_api, "TIMEOUT_SECONDS", PATIENCE)
+        stripe_api.client.cache_clear()
+        yield
+    stripe_api.client.cache_clear()
 
 
 @pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("on", ["POST /v1/customers", "POST /v1/subscriptions"])
 def test_a_fault_of_stripes_leaves_one_subscription(w: World, on: str, kind: str) -> None:
-    who = Subscriber(w, paid=False)
-    w.faults({"on": on, "kind": kind, "times": 1})
+    who, late = Subscriber(w, paid=False), kind in {"timeout", "delay-after"}
+    w.faults({"on": on, "kind": kind, "times": 1, "delayMs": int(PATIENCE * 2000)})
     try:
-        _subscribe(who)
+        with impatient() if late else nullcontext():
+            _subscribe(who)
     except Problem as failed:
         assert (failed.status, failed.code) == (503, "unavailable")  # noqa: PT017 - a customer is found at once
+    assert [fault.times for fault in w.stripe.simulator.faults.table] == [0]
     for _ in range(4):  # with the key for as long as that helps, then by a look
         w.move(minutes=21)
         commands.finish_lost(w.database)
