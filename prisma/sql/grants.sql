@@ -42,6 +42,8 @@ grant execute on function
   public.list_subscriptions(timestamptz, uuid, integer), public.get_subscription(uuid), public.begin_subscription(uuid, uuid),
   public.begin_subscription_action(uuid, text, jsonb, integer), public.get_subscription_change(uuid, uuid),
   public.list_payment_methods(), public.begin_payment_method_setup(), public.begin_payment_method_action(uuid, text),
+  public.begin_refund(uuid, bigint, text, text, text), public.list_refunds(uuid, timestamptz, uuid, integer),
+  public.list_disputes(boolean, timestamptz, uuid, integer), public.get_dispute(uuid), public.save_dispute_evidence(uuid, jsonb, boolean, integer),
   public.get_billing_customer(), public.list_invoices(text, timestamptz, uuid, integer), public.get_invoice(uuid),
   public.get_subscription_report(timestamptz, timestamptz), public.get_coach_account(), public.begin_payout_onboarding()
   to authenticated;
@@ -55,6 +57,8 @@ grant execute on function
   public.plans_to_sync(boolean), public.claim_lost_commands(integer, integer), public.stripe_write_position(),
   public.mirror_subscriptions(jsonb, bigint), public.record_subscription_change(jsonb, text, timestamptz),
   public.mirror_coach_account(jsonb, bigint), public.mirror_invoices(jsonb, bigint), public.mirror_payment_methods(text, jsonb, text, bigint),
+  public.mirror_charge(jsonb, bigint), public.charge_position(text), public.charge_of_transfer(text), public.get_waiting_command(uuid),
+  public.retry_reversals(integer), public.notice_dispute_deadlines(timestamptz),
   public.notice_failed_payment(text, integer),
   public.gather_session_invoices(date, integer, uuid), public.claim_session_invoices(integer, integer),
   public.finish_session_invoice(uuid, text, text),

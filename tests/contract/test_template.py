@@ -48,17 +48,15 @@ PUBLIC = {
 CANARIES = {  # money and webhooks
     "CalendlyFunction",
     "ClerkFunction",
+    "PaymentRefundsFunction",
     "SessionsFunction",
     "StripeFunction",
     "SubscriptionsFunction",
     "ZoomFunction",
 }
 ASKS_STRIPE = {
-    "CoachPayoutsFunction",
-    "PaymentMethodsFunction",
-    "PlansFunction",
-    "SubscriptionChangesFunction",
-    "SubscriptionsFunction",
+    *("CoachPayoutsFunction", "DisputesFunction", "PaymentMethodsFunction", "PaymentRefundsFunction", "PlansFunction"),
+    *("SubscriptionChangesFunction", "SubscriptionsFunction"),
 }
 OWN_ROLES = {"SessionStartFunction": "SessionStart"}  # its answer is Zoom's: that secret and no other, ADR 032
 FALLBACK = ("ANY", "$default")

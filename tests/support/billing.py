@@ -71,9 +71,25 @@ def current(who: SignedIn, subscription_id: str) -> dict[str, Any]:
     return data
 
 
+def given_back(stack: Stack, coach: SignedIn, mentee: SignedIn, sessions: list[str]) -> tuple[str, str]:
+    """Of two sessions, both paid: a payment that can be given back, and the dispute of the other's."""
+    from tests.support.paid_sessions import at_stack  # noqa: PLC0415 - which is made of this
+
+    with stack.database() as database:
+        payer = at_stack(stack, database)
+        paid, disputed = (payer.pay(session, coach.user_id, mentee.user_id) for session in sessions)
+        payer.control(dispute={"charge": disputed["charge"]})
+        stack.drain()
+        found = database.execute("select id::text from private.dispute where payment_id = %s", [disputed["id"]])
+        row = found.fetchone()
+    assert row is not None
+    return paid["id"], row["id"]
+
+
 def writes(world: Any) -> list[tuple[str, str, SignedIn, dict[str, Any]]]:
     """The write routes of payments, ready to succeed, for tests/support/hostile.py."""
     subscribed = {"version": current(world.mentee, world.subscription_id)["version"]}
+    dispute = world.admin.get(f"/api/disputes/{world.dispute_id}").json()["data"]
     actions = ("pause", "resume", "cancel", "reactivate")
     return [
         ("POST", "/api/plans", world.admin, PLAN),
@@ -83,6 +99,18 @@ def writes(world: Any) -> list[tuple[str, str, SignedIn, dict[str, Any]]]:
         ("POST", "/api/subscriptions", world.newcomer, {"planId": world.plan_id}),
         ("POST", "/api/subscriptions/{id}/change", world.mentee, {"planId": world.plan_id, **subscribed}),
         *(("POST", f"/api/subscriptions/{{id}}/{name}", world.mentee, subscribed) for name in actions),
+        (
+            "POST",
+            "/api/payments/{id}/refunds",
+            world.admin,
+            {"amount": {"amount": 1, "currency": "USD"}, "reason": "OTHER", "note": "A cent"},
+        ),
+        (
+            "POST",
+            "/api/disputes/{id}/evidence",
+            world.admin,
+            {"evidence": {"serviceDate": "9 March"}, "submit": False, "version": dispute["version"]},
+        ),
         ("POST", "/api/payment-methods/setup", world.newcomer, {}),
         ("POST", "/api/payment-methods/{id}/default", world.mentee, {}),
         (

@@ -62,6 +62,8 @@ class World:
     subscription_id: str
     payment_method_id: str
     invoice_id: str
+    refundable_id: str
+    dispute_id: str
     goal_id: str
     notification_id: str
     definition_id: str
@@ -71,6 +73,8 @@ class World:
         """A route's path with ids that exist."""
         template = template.replace("webhook-events/{id}", f"webhook-events/{self.webhook_event_id}")
         template = template.replace("role/requests/{id}", f"role/requests/{self.role_request_id}")
+        template = template.replace("/payments/{id}/refunds", f"/payments/{self.refundable_id}/refunds")
+        template = template.replace("/disputes/{id}", f"/disputes/{self.dispute_id}")
         template = template.replace("/members/{userId}", f"/members/{self.coach.user_id}")
         for name in (each for each in vars(self) if each.endswith("_id")):
             folder = name.removesuffix("_id").replace("_", "-") + "s/"
@@ -130,6 +134,7 @@ def make_world(stack: Stack) -> World:
         ).fetchone()
         event_type = offered_at_calendly(database, coach.user_id)
     assert event is not None
+    refundable, dispute = billing.given_back(stack, coach, mentee, held)
     asked = mentee.post("/api/user/role/requests", APPLICATION)
     assert asked.status_code == 201, asked.text
     bought = billing.plan(stack)["id"]
@@ -150,6 +155,8 @@ def make_world(stack: Stack) -> World:
         subscription_id=billing.subscription_of(stack, mentee, bought)["id"],
         payment_method_id=mentee.get("/api/payment-methods").json()["data"][0]["id"],
         invoice_id=mentee.get("/api/invoices").json()["data"][0]["id"],
+        refundable_id=refundable,
+        dispute_id=dispute,
         goal_id=mentee.post("/api/goals", GOAL).json()["data"]["id"],
         notification_id=notifications.told(stack, mentee),
         **growth.achieved(mentee, admin),

@@ -32,6 +32,8 @@ OWNED = {
     "/api/coaching/availability/{scheduleId}": "schedule",
     "/api/invoices/{id}": "invoice",
     "/api/payment-methods/{id}": "payment method",
+    "/api/disputes/{id}": "dispute",
+    "/api/payments/{id}": "payment",
     "/api/members/{userId}/history": "member",
     "/api/goals/{id}": "goal",
     "/api/notifications/{id}": "notification",

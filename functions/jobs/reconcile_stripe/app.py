@@ -1,4 +1,4 @@
-"""Every hour: events that never arrived, Stripe's objects against the mirror, our plans once more to Stripe."""
+"""Every hour: events that never arrived, Stripe's objects against the mirror, deadlines, plans once more to Stripe."""
 
 from datetime import datetime
 from functools import partial
@@ -23,10 +23,11 @@ def receive(database: Database, event: dict[str, Any]) -> None:
     )
 
 
-def run(now: datetime) -> dict[str, int]:  # noqa: ARG001 - what Stripe lists is listed, whenever that is
+def run(now: datetime) -> dict[str, int]:
     database = as_service()
     events = reconcile.catch_up(database, partial(receive, database))
-    return {"events": events, **reconcile.sweep(database), "plans": plans.sync_plans(database, everything=True)}
+    counts = {"events": events, **reconcile.sweep(database), **reconcile.settle(database, now)}
+    return {**counts, "plans": plans.sync_plans(database, everything=True)}
 
 
 lambda_handler = scheduled_job(run)

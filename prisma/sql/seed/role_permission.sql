@@ -52,6 +52,10 @@ select r.role::public.role_name, p.permission from (values
   ('subscription:manage', '{MENTEE,COACH}'),
   ('payment_method:manage', '{MENTEE,COACH}'),
   ('payout:manage', '{COACH}'),
+  ('payment:read', '{MENTEE,COACH,ADMIN}'),
+  ('refund:create', '{ADMIN}'),
+  ('dispute:read', '{COACH,ADMIN}'),
+  ('dispute:respond', '{COACH,ADMIN}'),
   ('invoice:read', '{MENTEE,COACH,ADMIN}'),
   ('report:read', '{ADMIN}')
 ) p (permission, roles) cross join lateral unnest(p.roles) r (role);

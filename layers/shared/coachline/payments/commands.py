@@ -13,6 +13,9 @@ import stripe
 
 from coachline import clock
 from coachline.database import Database
+from coachline.events import RetryLater
+from coachline.logs import logger
+from coachline.payments import giving_back
 from coachline.payments.stripe_api import asking, client
 from coachline.problems import NotFound, Problem, Unavailable
 
@@ -48,6 +51,18 @@ def finish_lost(database: Database, *, quiet_seconds: int = 300, batch: int = 50
             counts[_outcome(database, command)] += 1
         if len(commands) < batch:
             return counts
+
+
+def run_waiting(database: Database, command_id: str) -> None:
+    """Carry out a command that nobody waits for, unless that has been done. Raises RetryLater when Stripe is away."""
+    command = database.read("get_waiting_command", command_id=command_id)
+    try:
+        if command:
+            run(database, command)
+    except Unavailable as error:
+        raise RetryLater(30, error.detail) from error
+    except Problem as refusal:
+        logger.warning("stripe_command.refused", command_id=command_id, kind=command["kind"], code=refusal.code)
 
 
 def _outcome(database: Database, command: Command) -> str:
@@ -226,6 +241,10 @@ def _create_account(once: _Once) -> stripe.StripeObject:
     return client().v1.accounts.create(asked, once.key)
 
 
+def _giving_back(call: Callable[..., stripe.StripeObject]) -> Callable[[_Once], stripe.StripeObject]:
+    return lambda once: call(once.subject, once.parameters, once.key, forgotten=once.forgotten)
+
+
 _CALLS: dict[str, Callable[[_Once], stripe.StripeObject]] = {
     "account.create": _create_account,
     "subscription.create": _create_subscription,
@@ -237,4 +256,7 @@ _CALLS: dict[str, Callable[[_Once], stripe.StripeObject]] = {
     "setup_intent.create": _create_setup_intent,
     "payment_method.default": _make_default,
     "payment_method.detach": _detach,
+    "refund.create": _giving_back(giving_back.refund),
+    "transfer.reverse": _giving_back(giving_back.reverse_transfer),
+    "dispute.submit": _giving_back(giving_back.submit_evidence),
 }

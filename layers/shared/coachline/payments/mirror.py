@@ -16,7 +16,7 @@ def subscription_row(subscription: Mapping[str, Any]) -> Row:
     return {
         "stripe_subscription_id": subscription["id"],
         "subscription_id": subscription["metadata"].get("subscription_id"),
-        "customer": _id(subscription["customer"]),
+        "customer": identifier(subscription["customer"]),
         "currency": subscription["currency"].upper(),
         "status": subscription["status"].upper(),
         "price": items[0]["price"]["id"],
@@ -27,8 +27,8 @@ def subscription_row(subscription: Mapping[str, Any]) -> Row:
         "canceled_at": instant(subscription["canceled_at"]),
         "ended_at": instant(subscription["ended_at"]),
         "collection_paused": bool(subscription["pause_collection"]),
-        "latest_invoice_id": _id(subscription["latest_invoice"]),
-        "payment_method": _id(subscription["default_payment_method"]),
+        "latest_invoice_id": identifier(subscription["latest_invoice"]),
+        "payment_method": identifier(subscription["default_payment_method"]),
     }
 
 
@@ -48,7 +48,7 @@ def invoice_row(invoice: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> R
     """Of an invoice and all of its lines (the object itself carries the first ten)."""
     return {
         "stripe_invoice_id": invoice["id"],
-        "customer": _id(invoice["customer"]),
+        "customer": identifier(invoice["customer"]),
         "subscription": subscription_of(invoice),
         "session_invoice_id": invoice["metadata"].get("session_invoice_id") if invoice["metadata"] else None,
         "due_at": instant(invoice["due_date"]),
@@ -130,7 +130,7 @@ def payout_row(payout: Mapping[str, Any]) -> Row:
 def subscription_of(invoice: Mapping[str, Any]) -> str | None:
     """The subscription that an invoice is of, if it is of one."""
     details = (invoice.get("parent") or {}).get("subscription_details") or {}
-    return _id(details.get("subscription"))
+    return identifier(details.get("subscription"))
 
 
 def _line(line: Mapping[str, Any]) -> Row:
@@ -151,7 +151,7 @@ def instant(seconds: int | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
-def _id(value: Any) -> str | None:
+def identifier(value: Any) -> str | None:
     """The id of a reference, expanded or not."""
     name: str | None = value["id"] if isinstance(value, Mapping) else value
     return name

@@ -4,6 +4,7 @@ An event that never arrived goes the way of one that did: into the inbox, and fr
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -61,6 +62,13 @@ def sweep(database: Database, *, batch: int = 2000) -> dict[str, int]:
     subscriptions, drifted = _walk(database, "subscriptions", batch)
     invoices, wrong = _walk(database, "invoices", batch)
     return {"subscriptions": subscriptions, "invoices": invoices, "drifted": drifted + wrong}
+
+
+def settle(database: Database, now: datetime, *, batch: int = 100) -> dict[str, int]:
+    """What time and refusals have left open: reversals that Stripe refused, disputes whose deadline is near."""
+    reversals = database.write("retry_reversals", batch=batch)["retried"]
+    deadlines = database.write("notice_dispute_deadlines", now_at=now.isoformat())["given"]
+    return {"reversals": reversals, "deadlines": deadlines}
 
 
 def _walk(database: Database, kind: str, batch: int) -> tuple[int, int]:

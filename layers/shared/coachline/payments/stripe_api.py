@@ -50,6 +50,16 @@ def is_live() -> bool:
     return secrets.stripe_key().split("_")[1] == "live"
 
 
+# Refusals of Stripe's that mean the same as one of the database's, which did not know yet.
+_CONFLICTS = {
+    "charge_already_refunded": ("payment_refunded", "All of this payment has been given back."),
+    "charge_disputed": (
+        "payment_disputed",
+        "The payer has disputed this payment, and his bank decides about the money.",
+    ),
+}
+
+
 @contextmanager
 def asking() -> Iterator[None]:
     """Stripe's errors as problems: Declined, Refused, NotFound; Unavailable when it is not known what happened."""
@@ -71,6 +81,9 @@ def asking() -> Iterator[None]:
             ) from error
         if error.code == "resource_missing":
             raise NotFound("The payment provider does not know this any more.") from error
+        if error.code in _CONFLICTS:
+            code, detail = _CONFLICTS[error.code]
+            raise Conflict(detail, code=code) from error
         raise Refused(error.user_message or str(error)) from error
     except stripe.StripeError as error:
         raise Unavailable("The payment provider cannot be reached; nothing is lost, try again shortly.") from error

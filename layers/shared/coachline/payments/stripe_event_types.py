@@ -3,6 +3,11 @@
 HISTORY = frozenset(f"customer.subscription.{what}" for what in ("created", "updated", "deleted", "paused", "resumed"))
 EVENT_TYPES = HISTORY | {
     "account.updated",
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
     "customer.subscription.trial_will_end",
     "customer.subscription.pending_update_applied",
     "customer.subscription.pending_update_expired",
@@ -22,5 +27,9 @@ EVENT_TYPES = HISTORY | {
     "payment_method.automatically_updated",
     "payment_method.detached",
     "payment_method.updated",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
     "setup_intent.succeeded",
+    "transfer.reversed",
 }

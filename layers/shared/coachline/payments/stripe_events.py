@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from coachline.database import Database
-from coachline.events import PermanentFailure
-from coachline.payments import mirror, sync
+from coachline.events import PermanentFailure, RetryLater
+from coachline.payments import charge_sync, mirror, sync
 from coachline.payments.stripe_api import is_live
 from coachline.payments.stripe_event_types import HISTORY
 from coachline.problems import NotFound
@@ -82,8 +82,27 @@ def _account(database: Database, subject: _Object, _event: Mapping[str, Any]) ->
     sync.coach_account(database, subject["id"])
 
 
+def _refund_or_dispute(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+    _charge(database, subject["charge"])
+
+
+def _transfer(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+    """A transfer that was reversed belongs to a charge, also the one that account credit caused."""
+    charge = database.read("charge_of_transfer", transfer=subject["id"])
+    if charge:
+        _charge(database, charge)
+
+
+def _charge(database: Database, name: str) -> None:
+    if charge_sync.mirror_charge(database, name)["state"] == "early":
+        raise RetryLater(5, f"{name} is not known to be paid yet")
+
+
 _HANDLERS: dict[str, Callable[[Database, _Object, Mapping[str, Any]], None]] = {
     "account.": _account,
+    "charge.dispute.": _refund_or_dispute,
+    "refund.": _refund_or_dispute,
+    "transfer.": _transfer,
     "customer.subscription.": _subscription,
     "invoice_payment.": _invoice_payment,
     "invoice.": _invoice,

@@ -24,7 +24,7 @@ def subscription(database: Database, name: str) -> Row:
     def fetch() -> list[Row]:
         return [mirror.subscription_row(plain(client().v1.subscriptions.retrieve(name)))]
 
-    return _fresh(lambda: written(database, write_subscriptions, fetch), name)
+    return fresh(lambda: written(database, write_subscriptions, fetch), name)
 
 
 def invoice(database: Database, name: str) -> Row:
@@ -33,7 +33,7 @@ def invoice(database: Database, name: str) -> Row:
     def fetch() -> list[Row]:
         return [invoice_row(plain(client().v1.invoices.retrieve(name)))]
 
-    return _fresh(lambda: written(database, write_invoices, fetch), name)
+    return fresh(lambda: written(database, write_invoices, fetch), name)
 
 
 def coach_account(database: Database, name: str) -> Row:
@@ -46,7 +46,7 @@ def coach_account(database: Database, name: str) -> Row:
         answer: Row = database.write("mirror_coach_account", **found)
         return answer
 
-    return _fresh(lambda: _written_alone(database, write, fetch), name)
+    return fresh(lambda: _written_alone(database, write, fetch), name)
 
 
 def payment_methods(database: Database, customer: str) -> Row:
@@ -65,7 +65,7 @@ def payment_methods(database: Database, customer: str) -> Row:
         answer: Row = database.write("mirror_payment_methods", **found)
         return answer
 
-    return _fresh(lambda: _written_alone(database, write, fetch), customer)
+    return fresh(lambda: _written_alone(database, write, fetch), customer)
 
 
 def invoice_row(found: Row) -> Row:
@@ -106,7 +106,8 @@ def _written_alone(database: Database, write: Callable[[Row], Row], fetch: Calla
     return answer | {"stale": answer["state"] == "stale"}
 
 
-def _fresh(write: Callable[[], Row], name: str) -> Row:
+def fresh(write: Callable[[], Row], name: str) -> Row:
+    """Mirror an object again until nobody else has written it meanwhile."""
     for _ in range(TRIES):
         answer = write()
         if not answer["stale"]:

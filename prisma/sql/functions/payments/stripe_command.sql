@@ -33,9 +33,6 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   mine private.stripe_command;
 begin
-  if private.request_role() <> 'service_role' then
-    perform private.require_caller('subscription:manage');
-  end if;
   select * into mine from private.stripe_command c where c.id = command_id
     and (private.request_role() = 'service_role' or c.user_id = private.caller_id()) for update;
   if mine.id is null then
@@ -52,6 +49,10 @@ begin
     elsif mine.kind = 'account.create' and stripe_id is not null then
       update private.coach_account a set stripe_account_id = finish_stripe_command.stripe_id
       where a.coach_id = mine.subject_id and a.stripe_account_id is null;
+    elsif mine.kind = 'refund.create' then
+      perform private.finish_refund(mine.subject_id, stripe_id, error);
+    elsif mine.kind = 'transfer.reverse' then
+      perform private.finish_reversal(mine.subject_id, stripe_id, error);
     elsif mine.kind = 'subscription.create' then
       -- Nothing was made at Stripe: the place of the one live subscription is free again.
       update private.subscription s set status = 'INCOMPLETE_EXPIRED', ended_at = private.now()
@@ -59,6 +60,14 @@ begin
     end if;
   end if;
   return private.answer(200, '{}');
+end $$;
+
+-- A command that nobody has finished yet; null once somebody has.
+create or replace function public.get_waiting_command(command_id uuid) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  perform private.require_service();
+  return (select private.command_json(c) from private.stripe_command c where c.id = command_id and c.state = 'SENT');
 end $$;
 
 create or replace function public.record_customer(user_id uuid, stripe_customer_id text) returns jsonb

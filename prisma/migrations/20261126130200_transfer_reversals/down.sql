@@ -1,0 +1,1 @@
+drop table private.transfer_reversal cascade;
