@@ -9,6 +9,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "notifications.md"
 BEGIN, END = "<!-- types -->", "<!-- /types -->"
 AUDIENCES = {
     "coachId": "coach",
+    "coachIds": "the coaches",
     "menteeId": "mentee",
     "userId": "the user",
     "createdBy": "who started it",

@@ -44,9 +44,11 @@ def grants(database: psycopg.Connection[DictRow], people: list[str]) -> set[tupl
     return {(row["who"], row["code"], row["period"], row["earned_at"]) for row in rows}
 
 
-def waiting_person(stack: Stack, database: psycopg.Connection[DictRow]) -> tuple[str, str]:
+def waiting_person(
+    stack: Stack, database: psycopg.Connection[DictRow], learner: SignedIn | None = None
+) -> tuple[str, str]:
     """A coach and a mentee with a completed session that no event has told of."""
-    coach, mentee = published_coach(stack).user_id, stack.user().user_id
+    coach, mentee = published_coach(stack).user_id, (learner or stack.user()).user_id
     made = insert_session(database, coach, mentee, datetime.now(UTC) - timedelta(days=1), status="COMPLETED")
     database.execute("update session set completed_at = now() where id = %s", [made])
     return coach, mentee

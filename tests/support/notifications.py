@@ -32,6 +32,27 @@ NAMES = {"coach": "Casey Morgan", "mentee": "Jordan Rivera", "user": "Jordan Riv
 REVIEW = {"reviewId": SESSION_ID, "sessionId": SESSION_ID, "coachId": COACH, "menteeId": MENTEE, "rating": 5}
 ROLES = {"before": ["MENTEE"], "after": ["COACH", "MENTEE"]}
 IMPORT = {"importId": SESSION_ID, "createdBy": USER, "status": "DONE", "created": 120, "updated": 4, "invalid": 1}
+BOOKING = {"coachId": COACH, "start": SESSION["start"], "end": SESSION["end"], "sessionId": None, "flags": []}
+GOAL = {
+    "goalId": SESSION_ID,
+    "userId": USER,
+    "type": "LISTINGS",
+    "title": "Ten listings in Hudson Valley",
+    "value": 6.00,
+    "target": 10.00,
+    "unit": "listings",
+    "deadline": "2027-03-12",
+}
+ACHIEVEMENT = {
+    "grantId": SESSION_ID,
+    "userId": USER,
+    "code": "busy_month",
+    "title": "A busy month",
+    "description": "Took four sessions within a calendar month.",
+    "type": "LEARNING",
+    "period": "2027-03",
+    "earnedAt": "2027-03-08T15:00:00+00:00",
+}
 PAYLOADS: dict[str, dict[str, Any]] = {
     "SessionScheduled": SESSION,
     "SessionRescheduled": SESSION | {"previousStart": "2027-03-05T19:30:00+00:00"},
@@ -43,7 +64,17 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "MeetingReady": SESSION,
     "MeetingFailed": SESSION,
     "ReviewPosted": REVIEW,
-    "CalendlyBookingClashed": {"coachId": COACH, "start": SESSION["start"], "detail": "It overlaps another session."},
+    "CalendlyBookingClashed": {"coachId": COACH, "start": SESSION["start"], "detail": "time"},
+    "CalendlyGuestBooked": BOOKING,
+    "CalendlyBookingMismatched": BOOKING | {"detail": "duration"},
+    "CalendlyBookingFlagged": BOOKING | {"sessionId": SESSION_ID, "flags": ["daily_cap"]},
+    "GoalReminderDue": GOAL | {"days": 3},
+    "GoalOverdue": GOAL,
+    "GoalCompleted": GOAL | {"value": 10.00},
+    "GoalMilestoneReached": GOAL | {"milestone": 5.00},
+    "GoalShared": {"goalId": SESSION_ID, "userId": USER, "coachIds": [COACH]},
+    "AchievementGranted": ACHIEVEMENT,
+    "AchievementRevoked": ACHIEVEMENT,
     "CalendlyReconnectRequired": {"coachId": COACH},
     "TrialEnding": {"userId": USER, "subscriptionId": SESSION_ID, "endsAt": "2027-03-12T05:00:00+00:00"},
     "PaymentFailed": {"userId": USER, "attempt": 1, "nextAttempt": "2027-03-11T15:00:00+00:00"},
@@ -62,6 +93,8 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     },
     "CardExpiring": {"userId": USER, "month": 3, "year": 2027},
     "SubscriptionStatusChanged": {"userId": USER, "before": "ACTIVE", "after": "PAST_DUE"},
+    "PayoutsReady": {"coachId": COACH, "reason": None},
+    "PayoutsRestricted": {"coachId": COACH, "reason": "requirements.past_due"},
     "RoleRequested": {"userId": USER, "role": "COACH"},
     "RoleRequestApproved": {"userId": USER, "role": "COACH", "reason": "Licence and references checked"},
     "RoleRequestRejected": {"userId": USER, "role": "COACH", "reason": "The licence has expired"},

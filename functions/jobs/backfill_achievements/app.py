@@ -7,8 +7,8 @@ from coachline.growth import achievements
 from coachline.service import as_service
 
 
-def run(now: datetime) -> dict[str, int]:
-    return achievements.backfill(as_service(), now)
+def run(_now: datetime) -> dict[str, int]:
+    return achievements.backfill(as_service())
 
 
 lambda_handler = scheduled_job(run)

@@ -65,6 +65,31 @@ def test_reminders_and_the_deadline_come_once_in_the_zone_s_own_time(  # noqa: P
     assert told(frozen, goal)[4:] == ["GoalExtended", "GoalReminderDue"]  # again, for the new deadline
 
 
+@pytest.mark.parametrize(
+    ("zone", "deadline", "reminder", "end"),
+    [
+        # The clocks change within the last day, between reminder and deadline, or at the midnight that ends it.
+        ("America/New_York", "2041-11-03", "2041-11-02T13:00", "2041-11-04T05:00"),
+        ("America/Havana", "2042-11-01", "2042-10-31T13:00", "2042-11-02T04:00"),
+        ("Australia/Lord_Howe", "2043-10-04", "2043-10-02T22:30", "2043-10-04T13:00"),
+    ],
+)
+def test_a_deadline_holds_to_the_minute_when_the_clocks_change(  # noqa: PLR0917 - a table of cases
+    frozen: Stack, mentee: SignedIn, zone: str, deadline: str, reminder: str, end: str
+) -> None:
+    frozen.clock(f"{deadline[:4]}-09-20T00:00:00Z")
+    goal = make(mentee, startsOn=f"{deadline[:4]}-09-01", deadline=deadline, timezone=zone)
+    assert goal["dueAt"] == f"{end}:00Z"
+    seen = []
+    for text in (reminder, end):
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
+        run(frozen, moment - timedelta(microseconds=1))
+        before = len(told(frozen, goal))
+        run(frozen, moment)
+        seen.append(told(frozen, goal)[before:])
+    assert seen == [["GoalReminderDue"], ["GoalOverdue"]]
+
+
 def test_after_a_pause_of_the_job_only_the_last_reminder_is_sent(frozen: Stack, mentee: SignedIn) -> None:
     goal = dated(frozen, mentee, 2036)
     run(frozen, datetime(2036, 3, 30, 10, tzinfo=UTC))

@@ -1,11 +1,11 @@
 """Achievements: what can be earned, how far somebody is, what was granted. Rules are evaluated by the database."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from coachline.api import Caller
+from coachline.batches import in_batches
 from coachline.database import Database, as_caller
 from coachline.events import DomainEvent
 from coachline.growth.achievement_input import (
@@ -198,12 +198,9 @@ def apply_events(database: Database, events: Sequence[DomainEvent]) -> dict[str,
     return found
 
 
-def backfill(database: Database, _now: datetime, *, batch: int = BATCH) -> dict[str, int]:
-    """Grant whatever anybody has earned and no event has granted: `granted`."""
-    granted, cursor = 0, None
-    while True:
-        answer = database.write("backfill_achievements", batch=batch, after_id=cursor)
-        granted += answer["granted"]
-        cursor = answer["next"]
-        if cursor is None:
-            return {"granted": granted}
+def backfill(database: Database, *, batch: int = BATCH) -> dict[str, int]:
+    """Grant whatever anybody has earned and no event has granted: `granted`, and people whose turn `failed`."""
+    return in_batches(
+        lambda cursor: database.write("backfill_achievements", batch=batch, after_id=cursor),
+        failed="achievement.backfill_failed",
+    )

@@ -69,6 +69,7 @@ class GoalEventKind(StrEnum):
     OVERDUE = "OVERDUE"
     EXTENDED = "EXTENDED"
     REMINDED = "REMINDED"
+    SHARED = "SHARED"
 
 
 class Milestone(Output):

@@ -12,7 +12,8 @@ BOTH = ("coachId", "menteeId")
 class NotificationType:
     """Which event is told to whom, and how unless they choose otherwise.
 
-    `audience`: members of the event's payload that name a person, or `role:ADMIN` for all who have that role.
+    `audience`: members of the event's payload that name a person or list several, or `role:ADMIN` for all who have
+    that role.
     `required`: its default channels cannot be switched off. `invite`: the e-mail carries the session for the calendar.
     `unless`: a member of the payload whose presence says that another type tells the same.
     """
@@ -40,7 +41,21 @@ TYPES = (
     NotificationType("meeting_failed", "MeetingFailed", "Meetings that could not be set up", ("coachId",)),
     NotificationType("review_posted", "ReviewPosted", "Reviews of you", ("coachId",)),
     NotificationType("calendly_clash", "CalendlyBookingClashed", "Calendly bookings that clash", ("coachId",)),
+    NotificationType("calendly_guest", "CalendlyGuestBooked", "Calendly bookings by guests", ("coachId",)),
+    NotificationType(
+        "calendly_mismatch", "CalendlyBookingMismatched", "Calendly bookings that do not fit", ("coachId",)
+    ),
+    NotificationType(
+        "calendly_flagged", "CalendlyBookingFlagged", "Calendly bookings outside your hours", ("coachId",)
+    ),
     NotificationType("calendly_reconnect", "CalendlyReconnectRequired", "Calendly connection", ("coachId",)),
+    NotificationType("goal_reminder", "GoalReminderDue", "Deadlines of goals", ("userId",)),
+    NotificationType("goal_overdue", "GoalOverdue", "Deadlines that passed", ("userId",)),
+    NotificationType("goal_completed", "GoalCompleted", "Goals reached", ("userId",)),
+    NotificationType("goal_milestone", "GoalMilestoneReached", "Milestones of goals", ("userId",), email=False),
+    NotificationType("goal_shared", "GoalShared", "Goals shared with you", ("coachIds",)),
+    NotificationType("achievement_granted", "AchievementGranted", "Achievements", ("userId",)),
+    NotificationType("achievement_revoked", "AchievementRevoked", "Achievements taken back", ("userId",)),
     NotificationType("trial_ending", "TrialEnding", "End of a trial", ("userId",)),
     NotificationType("payment_failed", "PaymentFailed", "Payments that failed", ("userId",), required=True),
     NotificationType("invoice_overdue", "InvoiceOverdue", "Invoices that are overdue", ("userId",), required=True),
@@ -53,6 +68,10 @@ TYPES = (
     ),
     NotificationType("card_expiring", "CardExpiring", "Cards that expire", ("userId",)),
     NotificationType("subscription_changed", "SubscriptionStatusChanged", "Changes of your subscription", ("userId",)),
+    NotificationType("payouts_ready", "PayoutsReady", "Payouts to you", ("coachId",)),
+    NotificationType(
+        "payouts_restricted", "PayoutsRestricted", "Payouts that are stopped", ("coachId",), required=True
+    ),
     NotificationType("role_requested", "RoleRequested", "Applications for roles", ("role:ADMIN",), email=False),
     NotificationType("role_request_approved", "RoleRequestApproved", "Your application, approved", ("userId",)),
     NotificationType("role_request_rejected", "RoleRequestRejected", "Your application, rejected", ("userId",)),

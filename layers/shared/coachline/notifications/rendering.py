@@ -17,7 +17,8 @@ _STYLE = {
     "brand": "margin:0 0 20px;font-size:14px;font-weight:bold;color:#0b5563",
     "h1": "margin:0 0 12px;font-size:21px;line-height:1.3",
     "p": "margin:0 0 14px",
-    "th": "padding:4px 16px 4px 0;text-align:left;vertical-align:top;font-weight:normal;color:#55606e",
+    "th": "padding:4px 16px 4px 0;text-align:left;vertical-align:top;font-weight:normal;white-space:nowrap;"
+    "color:#55606e",
     "td": "padding:4px 0;vertical-align:top",
     "a": "display:inline-block;margin:8px 0 4px;padding:11px 20px;background:#0b5563;color:#ffffff;border-radius:6px;"
     "text-decoration:none;font-weight:bold",
@@ -25,6 +26,14 @@ _STYLE = {
     "font:13px/1.5 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif",
     "link": "color:#0b5563",
 }
+# For mail programs that follow the reader's dark mode; the others show what stands in the elements themselves.
+_DARK = """@media (prefers-color-scheme: dark) {
+body { background: #10151b !important }
+main { background: #1c2430 !important; color: #e8ecf1 !important }
+th, footer { color: #a9b4c2 !important }
+.brand, footer a { color: #7cc7d3 !important }
+.action { background: #17808f !important }
+}"""
 
 
 @dataclass(frozen=True)
@@ -94,19 +103,19 @@ def _as_html(  # noqa: PLR0917 - the parts of a letter, in their order
     action: tuple[str, str] | None,
     footer: tuple[str, str | None],
 ) -> str:
-    def element(name: str, content: str, style: str = "") -> str:
-        return f'<{name} style="{_STYLE[style or name]}">{content}</{name}>'
+    def element(name: str, content: str) -> str:
+        return f'<{name} style="{_STYLE[name]}">{content}</{name}>'
 
     rows = "".join(
         f'<tr><th scope="row" style="{_STYLE["th"]}">{escape(label)}</th>{element("td", escape(value))}</tr>\n'
         for label, value in facts
     )
     parts = [
-        element("p", "Coachline", "brand"),
+        f'<p class="brand" style="{_STYLE["brand"]}">Coachline</p>',
         element("h1", escape(lead)),
         f'<table style="margin:0 0 14px;border-collapse:collapse">\n{rows}</table>' if rows else "",
         *(element("p", escape(paragraph)) for paragraph in more),
-        f'<a href="{escape(action[1])}" style="{_STYLE["a"]}">{escape(action[0])}</a>' if action else "",
+        f'<a class="action" href="{escape(action[1])}" style="{_STYLE["a"]}">{escape(action[0])}</a>' if action else "",
     ]
     said, link = footer
     stop = f'<br><a href="{escape(link)}" style="{_STYLE["link"]}">Stop these e-mails</a>' if link else ""
@@ -116,8 +125,11 @@ def _as_html(  # noqa: PLR0917 - the parts of a letter, in their order
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light">
+<meta name="color-scheme" content="light dark">
 <title>{escape(subject)}</title>
+<style>
+{_DARK}
+</style>
 </head>
 <body style="{_STYLE["page"]}">
 <main style="{_STYLE["card"]}">

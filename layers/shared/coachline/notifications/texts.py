@@ -21,6 +21,9 @@ class Text:
 SESSION = ("Open the session", "/sessions/{sessionId}")
 WHEN = ("When", "{when}")
 WITH = ("With", "{other}")
+GOAL = ("Open the goal", "/goals/{goalId}")
+PROGRESS = ("Progress", "{progress}")
+ACHIEVEMENTS = ("Your achievements", "/achievements")
 BILLING = ("Open billing", "/billing")
 
 TEXTS = {
@@ -88,8 +91,8 @@ TEXTS = {
         SESSION,
     ),
     "review_posted": Text(
-        "A new review: {rating} of 5",
-        "{mentee} reviewed your session: {rating} of 5.",
+        "A new review: {rating} of 5 stars",
+        "{mentee} gave your session {rating} of 5 stars.",
         (),
         (),
         ("Read the review", "/coaches/{coachId}"),
@@ -98,8 +101,29 @@ TEXTS = {
         "Calendly booking clashes, {shortWhen}",
         "A booking that came from Calendly lies on top of something else in your calendar.",
         ("It was kept, and nothing else was moved. Please decide which of the two takes place.",),
-        (WHEN, ("What", "{detail}")),
+        (WHEN, ("Why", "{detail}")),
         ("Open your calendar", "/calendar"),
+    ),
+    "calendly_guest": Text(
+        "Booked at Calendly by a guest, {shortWhen}",
+        "Somebody who has no account here has booked you at Calendly.",
+        ("Your time is taken. It becomes a session once that person signs up with the address given at Calendly.",),
+        (WHEN,),
+        ("Open your calendar", "/calendar"),
+    ),
+    "calendly_mismatch": Text(
+        "Calendly booking is no session yet, {shortWhen}",
+        "A booking that came from Calendly has a length that none of your sessions here can have.",
+        ("Your time is taken. Change the lengths that your profile allows, and it becomes a session.",),
+        (WHEN,),
+        ("Open your event types", "/settings/integrations"),
+    ),
+    "calendly_flagged": Text(
+        "Calendly booking outside your hours, {shortWhen}",
+        "A booking that came from Calendly could not have been made here.",
+        ("It was kept as a session. If it should not take place, cancel it.",),
+        (WHEN, ("Why", "{breaks}")),
+        SESSION,
     ),
     "calendly_reconnect": Text(
         "Calendly has to be connected again",
@@ -107,6 +131,55 @@ TEXTS = {
         ("Until you connect it again, bookings made there are not seen here, and the other way round.",),
         (),
         ("Connect Calendly", "/settings/integrations"),
+    ),
+    "goal_reminder": Text(
+        "Due in {left}: {title}",
+        "Your goal “{title}” is due in {left}.",
+        ("What you have done and not entered yet counts as soon as you enter it.",),
+        (PROGRESS, ("Deadline", "{deadline}")),
+        GOAL,
+    ),
+    "goal_overdue": Text(
+        "Deadline passed: {title}",
+        "The deadline of your goal “{title}” has passed.",
+        ("What was done in time still counts when you enter it. If you need longer, move the deadline.",),
+        (PROGRESS, ("Deadline", "{deadline}")),
+        GOAL,
+    ),
+    "goal_completed": Text(
+        "Reached: {title}",
+        "You have reached your goal “{title}”.",
+        ("Well done. What comes next?",),
+        (PROGRESS,),
+        GOAL,
+    ),
+    "goal_milestone": Text(
+        "Milestone reached: {title}",
+        "You have reached {milestone} on the way to your goal “{title}”.",
+        (),
+        (PROGRESS, ("Deadline", "{deadline}")),
+        GOAL,
+    ),
+    "goal_shared": Text(
+        "{user} shares a goal with you",
+        "{user} lets you follow a goal and what comes of it.",
+        (),
+        (),
+        GOAL,
+    ),
+    "achievement_granted": Text(
+        "Achieved: {title}",
+        "You have earned the achievement “{title}”.",
+        (),
+        (("What for", "{description}"), ("Period", "{period}")),
+        ACHIEVEMENTS,
+    ),
+    "achievement_revoked": Text(
+        "Taken back: {title}",
+        "An administrator has taken back your achievement “{title}”.",
+        ("If you think that is a mistake, write to us.",),
+        (("What for", "{description}"), ("Period", "{period}")),
+        ACHIEVEMENTS,
     ),
     "trial_ending": Text(
         "Your trial is about to end",
@@ -150,24 +223,38 @@ TEXTS = {
         (("Before", "{before}"), ("Now", "{after}")),
         BILLING,
     ),
+    "payouts_ready": Text(
+        "You can be paid now",
+        "Stripe has checked your account: what you earn can be paid out to you.",
+        (),
+        (),
+        ("Open your payouts", "/payouts"),
+    ),
+    "payouts_restricted": Text(
+        "Your payouts are stopped",
+        "Stripe needs something from you before it pays out what you earn.",
+        ("Until then your sessions go on, and what you earn waits for you.",),
+        (),
+        ("See what is missing", "/payouts"),
+    ),
     "role_requested": Text(
         "{user} applies to be {role}",
-        "{user} asks for the role {role}. The decision is an administrator's.",
+        "{user} asks for the role of {role}. The decision is an administrator's.",
         (),
         (),
         ("Open applications", "/admin/role-requests"),
     ),
     "role_request_approved": Text(
         "Your application was approved",
-        "You now have the role {role}.",
+        "You now have the role of {role}.",
         ("It counts from the next page you open.",),
         (("Note", "{reason}"),),
         ("Open Coachline", "/"),
     ),
     "role_request_rejected": Text(
         "Your application was not approved",
-        "Your application for the role {role} was not approved.",
-        ("You may apply again once what is named below has changed.",),
+        "Your application for the role of {role} was not approved.",
+        ("You may apply again once that has changed.",),
         (("Reason", "{reason}"),),
         ("Your applications", "/settings/roles"),
     ),

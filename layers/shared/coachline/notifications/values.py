@@ -1,8 +1,9 @@
 """What stands in the braces of a text, made of an event's payload for one reader."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,15 @@ _INSTANTS = {
     "dueAt": "dueAt",
 }
 _AHEAD = {"24h": "24 hours", "1h": "one hour"}
+_AT_CALENDLY = {  # what prisma/sql/functions/integrations/calendly_bookings.sql says of a booking
+    "time": "Something else of yours takes place then",
+    "person": "You or your guest have another session then",
+    "duration": "A length that you do not offer",
+    "notice": "Shorter notice than you ask for",
+    "window": "Further ahead than you allow",
+    "daily_cap": "More sessions on that day than you allow",
+}
+_MONTH = re.compile(r"(\d{4})-(\d\d)")
 _LONGEST = 300
 
 
@@ -50,6 +60,10 @@ def values_of(
     if payload.get("month") and payload.get("year"):
         found["expires"] = f"{_MONTHS[payload['month'] - 1]} {payload['year']}"
     found["ahead"] = _AHEAD.get(found["kind"], "a while")
+    found["breaks"] = ", ".join(_AT_CALENDLY.get(flag, plain(flag)) for flag in payload.get("flags") or ())
+    found["detail"] = _AT_CALENDLY.get(found["detail"], found["detail"])
+    found["period"] = _period(found["period"])
+    found.update(_of_a_goal(payload, locale))
     for name, target in _INSTANTS.items():
         if payload.get(name):
             found[target] = moment(payload[name], timezone, locale)
@@ -59,6 +73,37 @@ def values_of(
     found["amountDue"] = money(payload.get("amountDue"))
     found["refund"] = money((payload.get("refund") or {}).get("amount"))
     return found
+
+
+def _period(name: str) -> str:
+    """A year, a month of one, or nothing for all time."""
+    month = _MONTH.fullmatch(name)
+    return f"{_MONTHS[int(month[2]) - 1]} {month[1]}" if month else name.replace("ALL", "")
+
+
+def _of_a_goal(payload: Mapping[str, Any], locale: str) -> dict[str, str]:
+    """How far a goal is, and until when: `progress`, `milestone`, `deadline`, `left`."""
+    found = {"left": {1: "one day"}.get(payload.get("days", 0), f"{payload.get('days', 'a few')} days")}
+    if payload.get("target") is not None:
+        found["progress"] = f"{number(payload['value'], payload)} of {quantity(payload['target'], payload)}"
+    if payload.get("milestone") is not None:
+        found["milestone"] = quantity(payload["milestone"], payload)
+    if payload.get("deadline"):
+        found["deadline"] = day(date.fromisoformat(payload["deadline"]), locale)
+    return found
+
+
+def quantity(value: float, goal: Mapping[str, Any]) -> str:
+    """So much of what the goal counts: 1,200 calls, 7.5 hours, 5,000.00 USD."""
+    return f"{number(value, goal)} {plain(goal['unit'])}"
+
+
+def number(value: float, goal: Mapping[str, Any]) -> str:
+    """Without its unit. REVENUE counts minor units of a currency."""
+    if goal.get("type") == "REVENUE":
+        places = CURRENCIES[goal["unit"]].exponent
+        return f"{value / 10**places:,.{places}f}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def plain(value: Any) -> str:
@@ -84,19 +129,25 @@ def money(value: Any) -> str:
 def moment(instant: str, timezone: str, locale: str, *, short: bool = False) -> str:
     """An instant as a reader's clock and calendar show it, always with its zone; `short` for subjects."""
     at = datetime.fromisoformat(instant).astimezone(_zone(timezone))
-    region = locale.replace("_", "-").rpartition("-")[2].upper()
-    day, month, weekday = at.day, _MONTHS[at.month - 1], _DAYS[at.weekday()]
-    if short:
-        month, weekday = month[:3], weekday[:3]
-    date = f"{month} {day}" if region in _MONTH_FIRST else f"{day} {month}"
     half = f"{at.hour % 12 or 12}:{at:%M} {'AM' if at.hour < 12 else 'PM'}"
-    clock = half if region in _TWELVE_HOURS else f"{at:%H:%M}"
+    clock = half if _region(locale) in _TWELVE_HOURS else f"{at:%H:%M}"
     name, offset = at.tzname() or "", f"{at:%z}"
     abbreviation = name if name.isalpha() else f"UTC{offset[:3]}:{offset[3:5]}"
+    said = f"{day(at, locale, short=short)}, {clock} {abbreviation}"
+    return said if short else f"{said} ({timezone})"
+
+
+def day(on: date, locale: str, *, short: bool = False) -> str:
+    """A date as a reader writes it; without its year if it is `short`."""
+    month, weekday, month_first = _MONTHS[on.month - 1], _DAYS[on.weekday()], _region(locale) in _MONTH_FIRST
     if short:
-        return f"{weekday} {date}, {clock} {abbreviation}"
-    year = f", {at.year}" if region in _MONTH_FIRST else f" {at.year}"
-    return f"{weekday}, {date}{year}, {clock} {abbreviation} ({timezone})"
+        month, weekday = month[:3], weekday[:3]
+        return f"{weekday} {month} {on.day}" if month_first else f"{weekday} {on.day} {month}"
+    return f"{weekday}, {month} {on.day}, {on.year}" if month_first else f"{weekday}, {on.day} {month} {on.year}"
+
+
+def _region(locale: str) -> str:
+    return locale.replace("_", "-").rpartition("-")[2].upper()
 
 
 def _zone(name: str) -> tzinfo:

@@ -59,12 +59,20 @@ language sql stable security definer set search_path = '' as $$
   from run r;
 $$;
 
+-- Held by whoever grants by the rules, together with others, and alone by whoever changes a rule: nobody is granted by a rule that is no more.
+create or replace function private.hold_achievement_rules(alone boolean) returns void
+language sql volatile set search_path = '' as $$
+  select case when alone then pg_advisory_xact_lock(hashtextextended('achievement_rules', 0))
+              else pg_advisory_xact_lock_shared(hashtextextended('achievement_rules', 0)) end;
+$$;
+
 -- Grants what these people have achieved and not been granted, once for each period, and tells of it: how many.
 create or replace function private.grant_achievements(people uuid[]) returns integer
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   made integer;
 begin
+  perform private.hold_achievement_rules(false);
   people := array(select u.id from public.user_account u where u.id = any (people) and u.deleted_at is null);
   with earned as (
     select s.user_id, s.definition_id, s.period, min(s.at) as earned_at
@@ -83,7 +91,8 @@ end $$;
 create or replace function private.emit_achievement(type text, g public.achievement_grant) returns void
 language sql volatile security definer set search_path = '' as $$
   select private.emit(emit_achievement.type, jsonb_build_object(
-    'grantId', g.id, 'userId', g.user_id, 'code', d.code, 'title', d.title, 'type', d.type, 'period', g.period, 'earnedAt', g.earned_at))
+    'grantId', g.id, 'userId', g.user_id, 'code', d.code, 'title', d.title, 'description', d.description,
+    'type', d.type, 'period', g.period, 'earnedAt', g.earned_at))
   from public.achievement_definition d where d.id = g.definition_id;
 $$;
 
@@ -104,8 +113,7 @@ begin
   join new on new.event_id = (e ->> 'id')::uuid
   cross join lateral (values (e #>> '{payload,coachId}'), (e #>> '{payload,menteeId}'), (e #>> '{payload,userId}')) p (person)
   where p.person is not null;
-  perform private.count_for_people(people);
-  return private.answer(200, jsonb_build_object('people', coalesce(cardinality(people), 0), 'granted', private.grant_achievements(people)));
+  return private.answer(200, jsonb_build_object('people', coalesce(cardinality(people), 0), 'granted', private.bring_up_to_date(people)));
 end $$;
 
 -- Brings the automatic goals of these people up to date, in the order of their ids.
@@ -123,15 +131,37 @@ begin
   end loop;
 end $$;
 
--- The same for everybody, by id after `after_id`: for definitions that are new, for events that never came, and after repairs.
+-- Goals that are counted for these people, then achievements: how many were granted.
+create or replace function private.bring_up_to_date(people uuid[]) returns integer
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform private.count_for_people(people);
+  return private.grant_achievements(people);
+end $$;
+
+-- The same for everybody, by id after `after_id`: for definitions that are new, for events that never came, and after repairs. A batch that
+-- fails is gone through one by one, so that one person's rows keep nobody else from theirs.
 create or replace function public.backfill_achievements(batch integer, after_id uuid default null) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   people uuid[];
+  person uuid;
+  granted integer := 0;
+  failures jsonb := '[]';
 begin
   perform private.require_service();
   people := array(select u.id from public.user_account u where u.deleted_at is null and (after_id is null or u.id > after_id) order by u.id limit batch);
-  perform private.count_for_people(people);
-  return private.answer(200, jsonb_build_object('granted', private.grant_achievements(people),
+  begin
+    granted := private.bring_up_to_date(people);
+  exception when others then
+    foreach person in array people loop
+      begin
+        granted := granted + private.bring_up_to_date(array[person]);
+      exception when others then
+        failures := failures || jsonb_build_object('user', person, 'sqlstate', sqlstate, 'reason', sqlerrm);
+      end;
+    end loop;
+  end;
+  return private.answer(200, jsonb_build_object('counts', jsonb_build_object('granted', granted), 'failures', failures,
     'next', case when cardinality(people) = batch then people[batch] end));
 end $$;

@@ -90,6 +90,7 @@ declare
   wanted public.achievement_definition;
 begin
   perform private.require_caller('achievement:manage');
+  perform private.hold_achievement_rules(true);
   select * into wanted from public.achievement_definition d where d.id = definition_id and d.retired_at is null for update;
   if wanted.id is null then
     perform private.refuse(404, 'not_found', 'There is no such achievement.');

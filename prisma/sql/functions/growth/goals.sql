@@ -62,8 +62,20 @@ end $$;
 create or replace function private.emit_goal(g public.goal, type text, more jsonb default '{}') returns void
 language sql volatile security definer set search_path = '' as $$
   select private.emit(type, jsonb_build_object(
-    'goalId', g.id, 'userId', g.user_id, 'title', g.title, 'value', g.value, 'target', g.target_value, 'unit', g.unit, 'deadline', g.deadline) || more);
+    'goalId', g.id, 'userId', g.user_id, 'type', g.type, 'title', g.title, 'value', g.value, 'target', g.target_value, 'unit', g.unit,
+    'deadline', g.deadline) || more);
 $$;
+
+-- Tells the coaches who may see a goal from now on, once for each goal, and without its title: what is in it is to be read where it can be deleted.
+create or replace function private.tell_of_sharing(g public.goal) returns void
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  coaches uuid[] := array(select distinct s.coach_id from public.session s where s.mentee_id = g.user_id and private.coaches(s.coach_id, s.mentee_id));
+begin
+  if g.shared and cardinality(coaches) > 0 and private.note_goal(g, 'SHARED', 'shared', '{}', private.now()) then
+    perform private.emit('GoalShared', jsonb_build_object('goalId', g.id, 'userId', g.user_id, 'coachIds', coaches));
+  end if;
+end $$;
 
 -- Makes value and status follow from the entries and the moment, and tells what came of it: each milestone and each missed deadline once.
 create or replace function private.settle_goal(goal_id uuid, at timestamptz) returns public.goal
@@ -163,6 +175,7 @@ begin
   perform private.note_goal(made, 'CREATED', 'created', '{}', moment);
   perform private.count_for_goal(made);
   made := private.settle_goal(made.id, moment);
+  perform private.tell_of_sharing(made);
   return private.end_idempotent(private.answer(201, private.goal_with_history(made)));
 end $$;
 
@@ -234,7 +247,11 @@ begin
     perform private.emit_goal(after, 'GoalExtended', jsonb_build_object('from', before.deadline));
     perform private.count_for_goal(after);
   end if;
-  return private.answer(200, private.goal_with_history(private.settle_goal(after.id, private.now())));
+  after := private.settle_goal(after.id, private.now());
+  if not before.shared then
+    perform private.tell_of_sharing(after);
+  end if;
+  return private.answer(200, private.goal_with_history(after));
 end $$;
 
 -- Out of sight at once; kept, because a goal that was completed has counted.

@@ -6,11 +6,13 @@ language sql stable security definer set search_path = '' as $$
     from public.session s where s.id = (payload ->> 'sessionId')::uuid), '{}') || payload;
 $$;
 
--- Who an audience is: the person whom a member of the payload names, or all who have a role, but for him whose doing it was.
+-- Who an audience is: those whom a member of the payload names, one or a list, or all who have a role, but for him whose doing it was.
 create or replace function private.notification_audience(audience text, payload jsonb) returns setof public.user_account
 language sql stable security definer set search_path = '' as $$
   select u.* from public.user_account u
-  where u.deleted_at is null and u.id = case when audience not like 'role:%' then (payload ->> audience)::uuid end
+  where u.deleted_at is null and u.id = any (case
+    when jsonb_typeof(payload -> audience) = 'array' then array(select p.person::uuid from jsonb_array_elements_text(payload -> audience) p (person))
+    else array[(payload ->> audience)::uuid] end)
   union all
   select u.* from public.user_account u join public.user_role r on r.user_id = u.id
   where audience like 'role:%' and u.deleted_at is null and r.role::text = substr(audience, 6) and u.id::text is distinct from payload ->> 'userId';

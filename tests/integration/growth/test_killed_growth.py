@@ -1,0 +1,119 @@
+"""A worker that is killed in the middle of a batch: nothing by halves, and everything once when it runs again."""
+
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import DictRow
+
+from coachline.events import DomainEvent
+from coachline.growth import achievements
+from tests.integration.growth.test_goals import look, make
+from tests.support.achievements import grants, told, waiting_person
+from tests.support.mortal import Mortal
+from tests.support.stack import SignedIn, Stack, wait_until
+
+NOW = datetime(2026, 1, 20, tzinfo=UTC)
+RUNNING = """
+    select 1 from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'"""
+
+
+def consume(stack: Stack, events: list[DomainEvent]) -> None:
+    achievements.apply_events(Mortal(stack), events)
+
+
+def backfill(stack: Stack, _events: list[DomainEvent]) -> None:
+    achievements.backfill(Mortal(stack))
+
+
+def run_by_itself(base_url: str, work: Any, events: list[DomainEvent]) -> None:
+    """What the worker does; spawned, it shares nothing with the test."""
+    work(Stack(base_url), events)
+
+
+@pytest.mark.parametrize("work", [consume, backfill])
+def test_a_worker_killed_in_mid_batch_leaves_nothing_by_halves(
+    stack: Stack, database: psycopg.Connection[DictRow], work: Any
+) -> None:
+    people = [waiting_person(stack, database) for _ in range(3)]
+    ids = sorted(person for pair in people for person in pair)
+    events = [DomainEvent(str(uuid4()), "SessionCompleted", NOW, {"coachId": c, "menteeId": m}) for c, m in people]
+    with stack.database() as holder:
+        # Whoever grants to the last of them waits for the one who holds his account.
+        holder.execute("begin")
+        holder.execute("select from user_account where id = %s for update", [ids[-1]])
+        worker = multiprocessing.get_context("spawn").Process(target=run_by_itself, args=(stack.base_url, work, events))
+        worker.start()
+        held_up = "select 1 from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
+        mine = [holder.info.backend_pid]
+        wait_until(lambda: database.execute(held_up, mine).fetchone(), seconds=30, what="the worker, held up")
+        worker.kill()
+        worker.join()
+        assert worker.exitcode == -9
+        holder.execute("rollback")
+    wait_until(lambda: not database.execute(RUNNING).fetchone(), what="the end of its transaction")
+    for _ in range(2):
+        work(stack, events)
+    assert sorted(row[1] for row in grants(database, ids)) == ["first_session"] * 3 + ["first_session_coached"] * 3
+    assert [told(database, mentee) for _, mentee in people] == [["first_session"]] * 3
+
+
+def test_an_event_that_comes_again_counts_once_for_a_goal(stack: Stack, database: psycopg.Connection[DictRow]) -> None:
+    mentee = stack.user()
+    started = (datetime.now(UTC) - timedelta(days=10)).date().isoformat()
+    goal = make(mentee, type="SESSIONS", source="AUTOMATIC", targetValue=5, milestones=[], startsOn=started)
+    coach, _ = waiting_person(stack, database, mentee)
+    event = DomainEvent(str(uuid4()), "SessionCompleted", NOW, {"coachId": coach, "menteeId": mentee.user_id})
+    other = DomainEvent(str(uuid4()), "SessionCompleted", NOW, {"coachId": coach, "menteeId": mentee.user_id})
+    for batch in ([event], [event], [other, event], [other]):
+        consume(stack, batch)
+    assert (look(mentee, goal)["value"], look(mentee, goal)["percent"]) == (1, 20)
+
+
+def test_one_person_s_rows_keep_nobody_else_from_the_backfill(
+    stack: Stack, database: psycopg.Connection[DictRow]
+) -> None:
+    people = [waiting_person(stack, database)[1] for _ in range(3)]
+    broken = min(people)
+    database.execute(
+        f"""create function private.refuse_one() returns trigger language plpgsql as $$
+            begin if new.user_id = '{broken}' then raise 'broken'; end if; return new; end $$;
+            create trigger refuse_one before insert on achievement_grant
+            for each row execute function private.refuse_one()"""
+    )
+    try:
+        counted = achievements.backfill(Mortal(stack), batch=1000)
+    finally:
+        database.execute("drop function private.refuse_one cascade")
+    assert (counted["failed"], counted["granted"] > 0) == (1, True)
+    assert [told(database, each) for each in sorted(people)] == [[], ["first_session"], ["first_session"]]
+    assert achievements.backfill(Mortal(stack))["failed"] == 0
+    assert told(database, broken) == ["first_session"]
+
+
+def test_nobody_is_granted_by_a_rule_that_is_changed_meanwhile(
+    stack: Stack, database: psycopg.Connection[DictRow], admin: SignedIn
+) -> None:
+    """The change waits for who grants already, and finds the grant."""
+    criteria = {"metric": "SESSIONS_AS_MENTEE", "operator": "AT_LEAST", "threshold": 1, "window": "ALL_TIME"}
+    body = {"code": f"x_{uuid4().hex}", "title": "x", "description": "x", "type": "LEARNING", "criteria": criteria}
+    made = admin.post("/api/achievements/definitions", body).json()["data"]
+    _, mentee = waiting_person(stack, database)
+    with ThreadPoolExecutor(1) as pool, stack.database() as granting:
+        granting.execute("begin")
+        granting.execute("select private.hold_achievement_rules(false)")
+        stricter = {"criteria": {**criteria, "threshold": 2}, "version": 1}
+        asked = pool.submit(admin.patch, f"/api/achievements/definitions/{made['id']}", stricter)
+        held_up = "select 1 from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
+        mine = [granting.info.backend_pid]
+        wait_until(lambda: database.execute(held_up, mine).fetchone(), seconds=30, what="the change, held up")
+        granting.execute("select private.grant_achievements(array[%s::uuid])", [mentee])
+        granting.execute("commit")
+    assert asked.result().json()["code"] == "definition_in_use"
+    assert body["code"] in told(database, mentee)
+    assert admin.delete(f"/api/achievements/definitions/{made['id']}").status_code == 204
