@@ -12,7 +12,7 @@ grant select (id, email, email_verified, first_name, last_name, timezone, locale
 grant select on public.member_profile to authenticated;
 grant select (id, user_id, version, field, old_value, new_value, actor_id, reason, changed_at) on public.member_change to authenticated;
 grant select on public.user_role, public.role_request, public.coach_profile, public.coach_rate, public.availability_schedule to authenticated;
-grant select (id, coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, coach_timezone, mentee_timezone, rate_amount, price_amount,
+grant select (id, coach_id, mentee_id, type, status, starts_at, ends_at, duration_minutes, coach_timezone, mentee_timezone, rate_amount, price_amount,
               currency, note, hold_expires_at, cancelled_at, cancelled_by, cancellation_reason,
               rescheduled_count, mentee_reschedules, rescheduled_at, refund_percent, refund_amount, no_show_by, completed_at,
               version, created_at, updated_at)

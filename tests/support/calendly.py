@@ -129,7 +129,7 @@ def connected_coach(stack: Stack, **event_type: Any) -> Connected:
     stack.drain()
     listed = coach.get("/api/calendly/event-types").json()["data"][0]
     path = f"/api/calendly/event-types/{listed['id']}/mapping"
-    mapped = coach.put(path, {"mapping": {"sessionType": "COACHING"}, "version": listed["version"]})
+    mapped = coach.put(path, {"mapping": {"sessionType": "FOLLOW_UP"}, "version": listed["version"]})
     assert mapped.status_code == 200, mapped.text
     stack.drain()
     return Connected(stack, coach, email, made)

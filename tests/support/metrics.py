@@ -21,6 +21,10 @@ def figures(
     """What the API has to answer of the sessions whose `column` (coach_id or mentee_id) is this person."""
     with stack.database() as database:
         sessions = database.execute(f"select * from session where {column} = %s", [person]).fetchall()  # noqa: S608 - our own name
+        told = database.execute(
+            """select session_id, min(started_at) as begun, max(ended_at) as ended
+               from private.meeting_instance group by session_id"""
+        ).fetchall()
         reviews = database.execute(
             f"select * from review where {column} = %s and status = 'PUBLISHED'",  # noqa: S608 - our own name
             [person],
@@ -38,6 +42,14 @@ def figures(
     booked = [each for each in sessions if each["status"] != "EXPIRED"]
     ended = count["COMPLETED"] + count["CANCELLED"] + count["NO_SHOW"]
     minutes = sum(each["duration_minutes"] for each in sessions if each["status"] == "COMPLETED")
+
+    lengths = {each["session_id"]: each["ended"] - each["begun"] for each in told if each["ended"] and each["begun"]}
+    actual = [
+        max(0, round(lengths[each["id"]] / timedelta(minutes=1)))
+        for each in sessions
+        if each["status"] == "COMPLETED" and each["id"] in lengths
+    ]
+    types = Counter(each["type"] for each in booked)
 
     def share(part: int) -> float | None:
         return round(part / ended, 4) if ended else None
@@ -60,8 +72,14 @@ def figures(
             "withNotice": early,
             "late": len(gone) - early,
         },
+        "byType": {
+            "coaching": types["COACHING"],
+            "introduction": types["INTRODUCTION"],
+            "followUp": types["FOLLOW_UP"],
+        },
         "hours": round(minutes / 60, 2),
         "averageDuration": round(sum(s["duration_minutes"] for s in booked) / len(booked), 2) if booked else None,
+        "averageActualDuration": round(sum(actual) / len(actual), 2) if actual else None,
         "completionRate": share(count["COMPLETED"]),
         "cancellationRate": share(len(gone)),
         "responseRate": share(ended - by["COACH"]),
@@ -74,5 +92,6 @@ def roll_up(stack: Stack) -> int:
     """Run the job: how many changes it folded."""
     event = {"time": "2027-03-01T09:15:00Z", "detail": {}}
     answer = stack.http.post("/_dev/invoke/roll_up_metrics", json=event).raise_for_status().json()
+    assert "result" in answer, answer
     folded: int = answer["result"]["folded"]
     return folded

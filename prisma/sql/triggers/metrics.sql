@@ -3,9 +3,16 @@ drop trigger if exists metrics on public.session;
 create trigger metrics after insert or delete on public.session for each row execute function private.count_session();
 drop trigger if exists metrics_of_change on public.session;
 create trigger metrics_of_change after update on public.session for each row
-  when ((old.coach_id, old.mentee_id, old.status, old.blocked, old.starts_at, old.duration_minutes, old.cancelled_by, old.cancelled_at)
-        is distinct from (new.coach_id, new.mentee_id, new.status, new.blocked, new.starts_at, new.duration_minutes, new.cancelled_by, new.cancelled_at))
+  when ((old.coach_id, old.mentee_id, old.type, old.status, old.blocked, old.starts_at, old.duration_minutes, old.cancelled_by, old.cancelled_at)
+        is distinct from
+        (new.coach_id, new.mentee_id, new.type, new.status, new.blocked, new.starts_at, new.duration_minutes, new.cancelled_by, new.cancelled_at))
   execute function private.count_session();
+
+drop trigger if exists measure on private.meeting_instance;
+create trigger measure after insert or update or delete on private.meeting_instance for each row execute function private.measure_meeting();
+drop trigger if exists metrics on private.meeting;
+create trigger metrics after update of actual_minutes on private.meeting for each row
+  when (old.actual_minutes is distinct from new.actual_minutes) execute function private.count_meeting();
 
 drop trigger if exists metrics on public.review;
 create trigger metrics after insert or update or delete on public.review for each row execute function private.count_review();

@@ -3,11 +3,13 @@
 import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
+from tests.support.sessions import insert_session
 from tests.support.stack import SignedIn, Stack
 from tests.support.story import at, book, next_weekday, published_coach
 
@@ -107,6 +109,24 @@ def test_an_admin_takes_the_role_and_cancels_what_is_ahead_in_one_go(stack: Stac
         assert told == ("CANCELLED", "ADMIN", "Licence withdrawn", 100)
         last = mentee.get(f"/api/sessions/{each}/history").json()["data"][-1]
         assert (last["toStatus"], last["actorId"]) == ("CANCELLED", admin.user_id)
+
+
+def test_a_session_that_is_over_is_in_nobodys_way_and_is_not_cancelled(stack: Stack) -> None:
+    admin, coach, mentee = stack.user("ADMIN"), published_coach(stack), stack.user()
+    with stack.database() as database:
+        over = insert_session(database, coach.user_id, mentee.user_id, datetime.now(UTC) - timedelta(hours=2))
+    assert change(admin, coach, "MENTEE", cancelSessions=True).status_code == 200
+    assert mentee.get(f"/api/sessions/{over}").json()["data"]["status"] != "CANCELLED"
+
+
+def test_a_change_is_of_the_version_that_was_read(stack: Stack) -> None:
+    admin, user = stack.user("ADMIN"), stack.user()
+    version = admin.get("/api/user/role", params={"userId": user.user_id}).json()["data"]["version"]
+    body = {"userId": user.user_id, "reason": "test", "version": version}
+    assert admin.put("/api/user/role", {**body, "roles": ["COACH"]}).status_code == 200
+    stale = admin.put("/api/user/role", {**body, "roles": ["ADMIN"]})
+    assert (stale.status_code, stale.json()["code"]) == (409, "version_conflict")
+    assert user.get("/api/user/role").json()["data"]["roles"] == ["COACH"]
 
 
 def test_sessions_stay_when_the_role_stays(stack: Stack) -> None:

@@ -29,7 +29,10 @@ def test_a_booking_becomes_a_session_of_the_mapped_coach_and_the_verified_mentee
         iso(start),
         "SCHEDULED",
     )
-    assert (session["price"]["amount"], session["rateAtBooking"]["amount"]) == (0, 15000)
+    assert (session["price"]["amount"], session["rateAtBooking"]["amount"], session["type"]) == (0, 15000, "FOLLOW_UP")
+    types = calendly.coach.get("/api/sessions/metrics").json()["data"]["byType"]
+    assert types["followUp"] >= 1
+    assert types["coaching"] == types["introduction"] == 0
     calendly.people("cancel", invitee=booked["uri"], reason="Closing moved")
     stack.drain()
     [session] = mentee.get("/api/sessions").json()["data"]

@@ -18,17 +18,21 @@ from tests.support.story import published_coach
 EXAMPLES = int(os.environ.get("DRIFT_EXAMPLES", "6"))
 STEPS = int(os.environ.get("DRIFT_STEPS", "25"))
 THREADS, MOVES = 8, 30
+TYPES = ["COACHING", "INTRODUCTION", "FOLLOW_UP"]
 STATUSES = ["SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELLED", "NO_SHOW", "EXPIRED"]
 ACTORS = ["MENTEE", "COACH", "ADMIN", "SYSTEM"]
 FIRST = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
 INSERT = """
     insert into session (
-      coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, buffer_before, buffer_after, blocked,
+      coach_id, mentee_id, type, status, starts_at, ends_at, duration_minutes, buffer_before, buffer_after, blocked,
       coach_timezone, mentee_timezone, rate_amount, price_amount, fee_amount, fee_bps, currency, hold_expires_at)
     values (
-      %(coach)s, %(mentee)s, %(status)s, %(start)s, %(start)s + make_interval(mins => %(minutes)s), %(minutes)s, 0, 0,
+      %(coach)s, %(mentee)s, %(type)s, %(status)s, %(start)s, %(start)s + make_interval(mins => %(minutes)s),
+      %(minutes)s, 0, 0,
       tstzrange(%(start)s, %(start)s + make_interval(mins => %(minutes)s)), 'UTC', 'UTC', 0, 0, 0, 0, 'USD', now())
     returning id"""
+TOLD = "insert into private.meeting (session_id) values (%(id)s) on conflict (session_id) do nothing"
+NOTED = "select private.note_instance(%(id)s, %(id)s::text || %(uuid)s::text, %(begun)s, %(ended)s)"
 RESCHEDULE = """
     update session set starts_at = %(start)s, ends_at = %(start)s + make_interval(mins => %(minutes)s),
       duration_minutes = %(minutes)s, blocked = tstzrange(%(start)s, %(start)s + make_interval(mins => %(minutes)s))
@@ -103,11 +107,13 @@ def machine(stack: Stack, diary: Diary) -> type[RuleBasedStateMachine]:
             mentee=st.sampled_from(["three", "four"]),
             start=slots_of_time,
             length=minutes,
-            status=st.sampled_from(["PENDING_PAYMENT", "SCHEDULED"]),
+            kind=st.fixed_dictionaries(
+                {"status": st.sampled_from(["PENDING_PAYMENT", "SCHEDULED"]), "type": st.sampled_from(TYPES)}
+            ),
         )
-        def book(self, coach: str, mentee: str, start: datetime, length: int, status: str) -> None:
+        def book(self, coach: str, mentee: str, start: datetime, length: int, kind: dict[str, str]) -> None:
             who = {"coach": self.people[coach].user_id, "mentee": self.people[mentee].user_id}
-            made = diary.run(INSERT, {**who, "start": start, "minutes": length, "status": status})
+            made = diary.run(INSERT, {**who, **kind, "start": start, "minutes": length})
             self.sessions += [row["id"] for row in made]
 
         @rule(data=st.data(), status=st.sampled_from(STATUSES), actor=st.sampled_from(ACTORS), early=st.booleans())
@@ -117,6 +123,14 @@ def machine(stack: Stack, diary: Diary) -> type[RuleBasedStateMachine]:
         @rule(data=st.data(), start=slots_of_time, length=minutes)
         def reschedule(self, data: st.DataObject, start: datetime, length: int) -> None:
             diary.run(RESCHEDULE, {"start": start, "minutes": length, "id": self.one(data, self.sessions)})
+
+        @rule(data=st.data(), uuid=st.sampled_from("xy"), begun=st.none() | slots_of_time, length=st.none() | minutes)
+        def zoom_tells(self, data: st.DataObject, uuid: str, begun: datetime | None, length: int | None) -> None:
+            told = self.one(data, self.sessions)
+            if told is not None:
+                ended = (begun or FIRST) + timedelta(minutes=length) if length else None
+                diary.run(TOLD, {"id": told})
+                diary.run(NOTED, {"id": told, "uuid": uuid, "begun": begun, "ended": ended})
 
         @rule(data=st.data(), rating=st.integers(1, 5))
         def review(self, data: st.DataObject, rating: int) -> None:
@@ -185,7 +199,11 @@ def test_changes_at_once_neither_drift_nor_lock_each_other_out(stack: Stack) -> 
                 for coach in coaches:
                     who = {"coach": people[coach].user_id, "mentee": people["three"].user_id}
                     start += timedelta(hours=1)
-                    for row in diary.run(INSERT, {**who, "start": start, "minutes": 60, "status": "SCHEDULED"}):
+                    kind = {"status": "SCHEDULED", "type": TYPES[step % 3]}
+                    for row in diary.run(INSERT, {**who, "start": start, "minutes": 60, **kind}):
+                        diary.run(TOLD, row)
+                        noted = {"uuid": "x", "begun": start, "ended": start + timedelta(minutes=50)}
+                        diary.run(NOTED, {**row, **noted})
                         diary.move(row["id"], STATUSES[2 + step % 3], ACTORS[step % 4])
                         diary.review(row["id"], 1 + step % 5)
                 if step % 10 == number:
@@ -199,3 +217,26 @@ def test_changes_at_once_neither_drift_nor_lock_each_other_out(stack: Stack) -> 
     roll_up(stack)
     assert drift(stack) == []
     assert people["one"].get("/api/sessions/metrics").json()["data"]["total"] == THREADS * MOVES
+
+
+def test_a_length_that_is_told_while_its_session_is_completed_counts_once(stack: Stack) -> None:
+    people, hour = make_people(stack), timedelta(hours=1)
+    who = {"coach": people["one"].user_id, "mentee": people["three"].user_id, "type": "COACHING", "minutes": 60}
+    one, other = (Diary(stack.info["databaseUrl"]) for _ in range(2))
+    sessions = [
+        row["id"]
+        for number in range(20)
+        for row in one.run(INSERT, {**who, "start": FIRST + 2 * number * hour, "status": "SCHEDULED"})
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        for session_id in sessions:
+            one.run(TOLD, {"id": session_id})
+            told = {"id": session_id, "uuid": "x", "begun": FIRST, "ended": FIRST + hour / 2}
+            completed = pool.submit(one.move, session_id, "COMPLETED", "SYSTEM")
+            pool.submit(other.run, NOTED, told).result()
+            completed.result()
+    one.close()
+    other.close()
+    assert drift(stack) == []
+    found = people["one"].get("/api/sessions/metrics").json()["data"]
+    assert (found["completed"], found["averageActualDuration"]) == (20, 30)

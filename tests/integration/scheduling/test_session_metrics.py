@@ -86,6 +86,7 @@ def test_nobody_s_figures_are_null_and_not_zero_where_there_is_nothing_to_share(
     assert found["total"] == 0
     assert {key for key, value in plain(found).items() if value is None} == {
         "averageDuration",
+        "averageActualDuration",
         "completionRate",
         "cancellationRate",
         "responseRate",

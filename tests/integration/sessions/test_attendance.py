@@ -188,3 +188,5 @@ def test_zoom_and_the_two_jobs_end_a_session(
     # Zoom's report leaves out who was alone: without the event nobody knows who that was, and nobody counts as absent.
     expected = ("COMPLETED", None) if lost else ended
     assert (session["status"], session["noShowBy"]) == expected
+    lasted = coach.get("/api/sessions/metrics").json()["data"]["averageActualDuration"]
+    assert lasted == (60 if session["status"] == "COMPLETED" else None)

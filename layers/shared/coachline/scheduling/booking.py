@@ -1,6 +1,5 @@
 """Bookings: decided by `open_slots` on one reading of the database, and written only if that still holds."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from coachline import clock
 from coachline.api import Caller
 from coachline.database import Database, as_caller, unwrap
 from coachline.models import Input, Instant, Price, example
-from coachline.problems import Problem
+from coachline.scheduling.decisions import again_if_changed
 from coachline.scheduling.diary import diary_of, moment_after
 from coachline.scheduling.precedence import winning_schedule
 from coachline.scheduling.schedule_input import SessionMinutes
@@ -44,16 +43,6 @@ def book(caller: Caller, request: BookingRequest) -> Any:
     """
     database = as_caller(caller)
     return again_if_changed(lambda: _decide_and_write(database, request))
-
-
-def again_if_changed(decide: Callable[[], Any]) -> Any:
-    """What `decide` answers; once more when the coach changed the availability that it had decided on."""
-    try:
-        return decide()
-    except Problem as refusal:
-        if refusal.code != "availability_changed":
-            raise
-        return decide()
 
 
 def _decide_and_write(database: Database, request: BookingRequest) -> Any:

@@ -15,9 +15,10 @@ from coachline.api import Caller
 from coachline.database import Database, as_caller, unwrap
 from coachline.models import Instant, Output, Query
 from coachline.patches import columns
-from coachline.problems import Problem, Unprocessable, pointer, validation_problem
+from coachline.problems import Unprocessable, pointer, validation_problem
 from coachline.scheduling.availability import AvailabilitySchedule, SchedulePatch
 from coachline.scheduling.coverage import stranded
+from coachline.scheduling.decisions import again_if_changed
 from coachline.scheduling.schedule import Schedule, ScheduleType
 from coachline.scheduling.schedule_input import NewSchedule, ScheduleInput, past_dates
 from coachline.scheduling.sessions import SessionStatus
@@ -77,7 +78,7 @@ def update_schedule(caller: Caller, schedule_id: UUID, patch: SchedulePatch, *, 
             "update_schedule", schedule_id=name, patch=fields, expected_version=patch.version, decided_on=decided_on
         )
 
-    return _twice(decide_and_write)
+    return again_if_changed(decide_and_write)
 
 
 def delete_schedule(caller: Caller, schedule_id: UUID, *, force: bool) -> None:
@@ -129,16 +130,7 @@ def change_calendar(
         _refuse_stranding(database, context, after)
         return write(context["state"])
 
-    return _twice(decide_and_write)
-
-
-def _twice(decide_and_write: Callable[[], Any]) -> Any:
-    try:
-        return decide_and_write()
-    except Problem as refusal:
-        if refusal.code != "availability_changed":
-            raise
-        return decide_and_write()
+    return again_if_changed(decide_and_write)
 
 
 def _refuse_stranding(database: Database, context: dict[str, Any], after: Callable[[Schedules], Schedules]) -> None:

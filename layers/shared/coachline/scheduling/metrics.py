@@ -29,11 +29,20 @@ class Cancelled(Output):
     late: int
 
 
+class ByType(Output):
+    """Sessions of `total` by their type."""
+
+    coaching: int
+    introduction: int
+    follow_up: int
+
+
 class Figures(Output):
     """Sessions that start in a range of UTC days, and the published reviews written in it.
 
     `total` counts all but expired holds; `upcoming` what is scheduled and has not begun; `hours` are of completed
-    sessions, `averageDuration` is in booked minutes. Rates are shares of the sessions that came to an end (completed,
+    sessions, `averageDuration` is in booked minutes and `averageActualDuration` in those that Zoom tells of, of the
+    completed sessions whose meeting's end is known. Rates are shares of the sessions that came to an end (completed,
     cancelled, no-show), a response being a booking that the coach did not call off; null when there is nothing to
     share or average.
     """
@@ -47,8 +56,10 @@ class Figures(Output):
     no_show: int
     expired: int
     cancelled: Cancelled
+    by_type: ByType
     hours: float
     average_duration: float | None
+    average_actual_duration: float | None
     completion_rate: float | None
     cancellation_rate: float | None
     response_rate: float | None
@@ -80,8 +91,10 @@ _FIGURES = {
         "withNotice": 1,
         "late": 0,
     },
+    "byType": {"coaching": 8, "introduction": 2, "followUp": 0},
     "hours": 6.5,
     "averageDuration": 63.0,
+    "averageActualDuration": 58.5,
     "completionRate": 0.75,
     "cancellationRate": 0.125,
     "responseRate": 1.0,

@@ -7,7 +7,8 @@ from coachline import clock
 from coachline.api import Caller
 from coachline.database import Database, as_caller, unwrap
 from coachline.models import Input, Instant, Version, example
-from coachline.scheduling.booking import again_if_changed, refusal_for
+from coachline.scheduling.booking import refusal_for
+from coachline.scheduling.decisions import again_if_changed
 from coachline.scheduling.diary import diary_of, moment_after
 from coachline.scheduling.precedence import winning_schedule
 from coachline.scheduling.schedule_input import SessionMinutes

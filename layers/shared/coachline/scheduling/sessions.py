@@ -15,6 +15,7 @@ from coachline.pagination import Keyset, PageQuery
 _ORDER = Keyset(before_start=("start", datetime), before_id=("id", UUID))
 Actor = Literal["MENTEE", "COACH", "ADMIN", "SYSTEM"]
 Party = Literal["MENTEE", "COACH"]
+SessionType = Literal["COACHING", "INTRODUCTION", "FOLLOW_UP"]
 Reason = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -38,7 +39,10 @@ class Refund(Output):
 
 
 class Session(Output):
-    """A session as its participants see it. `rateAtBooking` (an hour's) stays, and so does `price` for its length."""
+    """A session as its participants see it. `rateAtBooking` (an hour's) stays, and so does `price` for its length.
+
+    `type` is that of Calendly's event type where it was booked there, otherwise COACHING.
+    """
 
     model_config = example(
         id="36f3a6f7-6b06-4742-97cb-55ba40744261",
@@ -46,6 +50,7 @@ class Session(Output):
         menteeId="3e2ec15d-3d13-4e0d-a65c-377bd7400497",
         coachName="Casey Morgan",
         menteeName="Jordan Rivera",
+        type="COACHING",
         status="SCHEDULED",
         start="2027-03-08T14:00:00Z",
         end="2027-03-08T15:00:00Z",
@@ -74,6 +79,7 @@ class Session(Output):
     mentee_id: UUID
     coach_name: str | None
     mentee_name: str | None
+    type: SessionType
     status: SessionStatus
     start: Instant
     end: Instant

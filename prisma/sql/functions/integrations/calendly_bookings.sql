@@ -221,9 +221,9 @@ begin
   begin
     -- What a mentee agreed to at Calendly has no price of ours (docs/adr/035).
     insert into public.session (
-      coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, buffer_before, buffer_after, blocked, coach_timezone, mentee_timezone,
+      coach_id, mentee_id, type, status, starts_at, ends_at, duration_minutes, buffer_before, buffer_after, blocked, coach_timezone, mentee_timezone,
       rate_amount, price_amount, fee_amount, fee_bps, currency, created_at, updated_at)
-    select b.coach_id, mentee.id, 'SCHEDULED', b.starts_at, b.ends_at, minutes, hours.buffer_before, hours.buffer_after, span,
+    select b.coach_id, mentee.id, kind.session_type, 'SCHEDULED', b.starts_at, b.ends_at, minutes, hours.buffer_before, hours.buffer_after, span,
       coalesce(hours.timezone, 'UTC'), mentee.timezone, coalesce(r.amount, 0), 0, 0, 0, coalesce(r.currency, 'USD'), private.now(), private.now()
     from (select (private.rate_in_force(b.coach_id, null, private.now())).*) r
     returning * into made;

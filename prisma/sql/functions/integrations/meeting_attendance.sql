@@ -1,5 +1,24 @@
 -- Who was in a meeting and when, from Zoom's events and from its report; in any order, as often as they come.
 
+-- From the first start to the last end that is known; null until an end is.
+create or replace function private.actual_minutes(session uuid) returns integer
+language sql stable security definer set search_path = '' as $$
+  select greatest(0, round(extract(epoch from max(i.ended_at) - min(i.started_at)) / 60))::integer
+  from private.meeting_instance i where i.session_id = session;
+$$;
+
+-- Keeps a meeting's length. Holds its session: either the session's figures see the length, or this sees that it is completed (count_meeting).
+create or replace function private.measure_meeting() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  held uuid := coalesce(new.session_id, old.session_id);
+begin
+  perform 1 from public.session s where s.id = held for no key update;
+  update private.meeting m set actual_minutes = private.actual_minutes(held)
+  where m.session_id = held and m.actual_minutes is distinct from private.actual_minutes(held);
+  return null;
+end $$;
+
 create or replace function private.note_instance(session uuid, uuid text, started timestamptz, ended timestamptz) returns void
 language sql volatile security definer set search_path = '' as $$
   insert into private.meeting_instance as i (zoom_uuid, session_id, started_at, ended_at) values (uuid, session, started, ended)

@@ -10,6 +10,27 @@ language sql stable set search_path = '' as $$
     else s.status::text end;
 $$;
 
+-- The cells that a session counts in. That of its status, with its booked minutes; of any type but COACHING, which is the rest, also that of its
+-- type; and when it is completed and Zoom has told how long its meeting was, MEASURED.
+create or replace function private.session_cells(s public.session) returns table (measure text, amount integer)
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  measure := private.session_measure(s);
+  amount := s.duration_minutes;
+  return next;
+  if s.type <> 'COACHING' and s.status <> 'EXPIRED' then
+    measure := 'TYPE_' || s.type;
+    return next;
+  end if;
+  if s.status = 'COMPLETED' then
+    measure := 'MEASURED';
+    select m.actual_minutes into amount from private.meeting m where m.session_id = s.id;
+    if amount is not null then
+      return next;
+    end if;
+  end if;
+end $$;
+
 create or replace function private.utc_day(moment timestamptz) returns date
 language sql immutable set search_path = '' as $$
   select (moment at time zone 'UTC')::date;
@@ -20,12 +41,23 @@ language plpgsql security definer set search_path = '' as $$
 begin
   if tg_op <> 'INSERT' then
     insert into private.metric_delta (coach_id, mentee_id, day, measure, count, amount)
-    values (old.coach_id, old.mentee_id, private.utc_day(old.starts_at), private.session_measure(old), -1, -old.duration_minutes);
+    select old.coach_id, old.mentee_id, private.utc_day(old.starts_at), c.measure, -1, -c.amount from private.session_cells(old) c;
   end if;
   if tg_op <> 'DELETE' then
     insert into private.metric_delta (coach_id, mentee_id, day, measure, count, amount)
-    values (new.coach_id, new.mentee_id, private.utc_day(new.starts_at), private.session_measure(new), 1, new.duration_minutes);
+    select new.coach_id, new.mentee_id, private.utc_day(new.starts_at), c.measure, 1, c.amount from private.session_cells(new) c;
   end if;
+  return null;
+end $$;
+
+-- What Zoom tells after the session was completed: private.measure_meeting holds the session's row meanwhile.
+create or replace function private.count_meeting() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  insert into private.metric_delta (coach_id, mentee_id, day, measure, count, amount)
+  select s.coach_id, s.mentee_id, private.utc_day(s.starts_at), 'MEASURED', c.count, c.count * c.minutes
+  from public.session s cross join (values (-1, old.actual_minutes), (1, new.actual_minutes)) c (count, minutes)
+  where s.id = new.session_id and s.status = 'COMPLETED' and c.minutes is not null;
   return null;
 end $$;
 
@@ -71,7 +103,9 @@ $$;
 create or replace function private.metric_figures(cells jsonb, upcoming bigint) returns jsonb
 language sql immutable set search_path = '' as $$
   with cell as (
-    select c.key as measure, (c.value ->> 0)::bigint as count, (c.value ->> 1)::bigint as amount from jsonb_each(cells) c
+    select c.key as measure, (c.value ->> 0)::bigint as count, (c.value ->> 1)::bigint as amount,
+           c.key not in ('EXPIRED', 'REVIEWED', 'MEASURED') and c.key not like 'TYPE\_%' as of_all
+    from jsonb_each(cells) c
   ), counted as (
     select
       coalesce(sum(count) filter (where measure = 'PENDING_PAYMENT'), 0) as pending_payment,
@@ -88,8 +122,12 @@ language sql immutable set search_path = '' as $$
       coalesce(sum(count) filter (where measure like 'CANCELLED\_%\_EARLY'), 0) as early,
       coalesce(sum(count) filter (where measure like 'CANCELLED\_%\_LATE'), 0) as late,
       coalesce(sum(amount) filter (where measure = 'COMPLETED'), 0) as completed_minutes,
-      coalesce(sum(count) filter (where measure not in ('EXPIRED', 'REVIEWED')), 0) as total,
-      coalesce(sum(amount) filter (where measure not in ('EXPIRED', 'REVIEWED')), 0) as minutes,
+      coalesce(sum(count) filter (where of_all), 0) as total,
+      coalesce(sum(amount) filter (where of_all), 0) as minutes,
+      coalesce(sum(count) filter (where measure = 'TYPE_INTRODUCTION'), 0) as introduction,
+      coalesce(sum(count) filter (where measure = 'TYPE_FOLLOW_UP'), 0) as follow_up,
+      coalesce(sum(count) filter (where measure = 'MEASURED'), 0) as measured,
+      coalesce(sum(amount) filter (where measure = 'MEASURED'), 0) as measured_minutes,
       coalesce(sum(count) filter (where measure = 'REVIEWED'), 0) as reviews,
       coalesce(sum(amount) filter (where measure = 'REVIEWED'), 0) as stars
     from cell
@@ -99,7 +137,9 @@ language sql immutable set search_path = '' as $$
     'completed', completed, 'no_show', no_show, 'expired', expired,
     'cancelled', jsonb_build_object('total', cancelled, 'by_mentee', by_mentee, 'by_coach', by_coach, 'by_admin', by_admin,
                                     'by_system', by_system, 'with_notice', early, 'late', late),
+    'by_type', jsonb_build_object('coaching', total - introduction - follow_up, 'introduction', introduction, 'follow_up', follow_up),
     'hours', round(completed_minutes / 60.0, 2), 'average_duration', round(minutes::numeric / nullif(total, 0), 2),
+    'average_actual_duration', round(measured_minutes::numeric / nullif(measured, 0), 2),
     'completion_rate', round(completed::numeric / nullif(completed + cancelled + no_show, 0), 4),
     'cancellation_rate', round(cancelled::numeric / nullif(completed + cancelled + no_show, 0), 4),
     'response_rate', round(1 - by_coach::numeric / nullif(completed + cancelled + no_show, 0), 4),
@@ -216,6 +256,12 @@ language sql stable security definer set search_path = '' as $$
     select s.coach_id, s.mentee_id, private.utc_day(s.starts_at) as day, private.session_measure(s) as measure, s.duration_minutes as amount
     from public.session s
     union all
+    select s.coach_id, s.mentee_id, private.utc_day(s.starts_at), 'TYPE_' || s.type, s.duration_minutes from public.session s
+    where s.type <> 'COACHING' and s.status <> 'EXPIRED'
+    union all
+    select s.coach_id, s.mentee_id, private.utc_day(s.starts_at), 'MEASURED', private.actual_minutes(s.id) from public.session s
+    where s.status = 'COMPLETED' and s.id in (select i.session_id from private.meeting_instance i) and private.actual_minutes(s.id) is not null
+    union all
     select r.coach_id, r.mentee_id, private.utc_day(r.created_at), 'REVIEWED', r.rating from public.review r where r.status = 'PUBLISHED'
   )
   select p.scope, p.person_id, c.day, c.measure, count(*), sum(c.amount)
@@ -260,7 +306,7 @@ $$;
 create or replace function private.rebuild_metrics() returns void
 language plpgsql volatile security definer set search_path = '' as $$
 begin
-  lock table public.session, public.review in share row exclusive mode;
+  lock table public.session, public.review, private.meeting in share row exclusive mode;
   delete from private.metric_delta;
   delete from private.metric_day;
   insert into private.metric_day (scope, person_id, day, measure, count, amount)

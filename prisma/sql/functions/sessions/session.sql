@@ -9,7 +9,7 @@ language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
     'id', s.id, 'coach_id', s.coach_id, 'mentee_id', s.mentee_id,
     'coach_name', private.display_name(s.coach_id), 'mentee_name', private.display_name(s.mentee_id),
-    'status', s.status, 'start', s.starts_at, 'end', s.ends_at, 'duration_minutes', s.duration_minutes,
+    'type', s.type, 'status', s.status, 'start', s.starts_at, 'end', s.ends_at, 'duration_minutes', s.duration_minutes,
     'price', private.money(s.price_amount, s.currency), 'rate_at_booking', private.money(s.rate_amount, s.currency),
     'coach_timezone', s.coach_timezone, 'mentee_timezone', s.mentee_timezone, 'note', s.note, 'hold_expires_at', s.hold_expires_at,
     'cancelled_at', s.cancelled_at, 'cancelled_by', s.cancelled_by, 'cancellation_reason', s.cancellation_reason,
