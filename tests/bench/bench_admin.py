@@ -40,7 +40,7 @@ insert into private.role_change (user_id, before, after, reason, occurred_at)
   order by 5;
 insert into role_request (user_id, role, status, statement, decided_at, decided_by, decision_reason, created_at)
   select b.id, 'COACH', s.status, 'Ten years in the trade', case when s.status <> 'REQUESTED' then b.created_at end,
-         case when s.status in ('APPROVED', 'REJECTED') then (select id from bulk where n = 2000) end,
+         case when s.status in ('APPROVED', 'REJECTED') then (select id from bulk where n = 1) end,
          case when s.status = 'REJECTED' then 'No licence' end, b.created_at
   from bulk b, lateral (select (array['APPROVED', 'APPROVED', 'REJECTED', 'WITHDRAWN', 'REQUESTED'])
                           [1 + b.n / 10 % 5]::role_request_status as status) s

@@ -66,8 +66,9 @@ def test_the_first_request_makes_the_user_when_clerks_webhook_is_late(stack: Sta
     assert claims["role"] == "authenticated"
 
 
-def test_deleting_a_user_at_clerk_forgets_him_and_late_events_do_not_bring_him_back(stack: Stack) -> None:
-    user = stack.user(first_name="Gone")
+def test_deleting_a_user_at_clerk_forgets_him(stack: Stack) -> None:
+    user, admin = stack.user(first_name="Gone"), stack.user("ADMIN")
+    assert user.user_id in {each["id"] for each in admin.get("/api/admin/users").json()["data"]}
     sim = httpx.Client(base_url=stack.info["simulators"]["clerk"], headers={"Authorization": "Bearer sk_test_local"})
     sim.delete(f"/v1/users/{user.clerk_id}").raise_for_status()
     stack.drain()
@@ -81,3 +82,5 @@ def test_deleting_a_user_at_clerk_forgets_him_and_late_events_do_not_bring_him_b
     refused = user.get("/api/user")
     assert refused.status_code == 403
     assert refused.json()["code"] == "user_deleted"
+    assert user.user_id not in {each["id"] for each in admin.get("/api/admin/users").json()["data"]}
+    assert admin.get(f"/api/admin/users/{user.user_id}").status_code == 404

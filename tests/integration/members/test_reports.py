@@ -43,9 +43,8 @@ def test_the_report_counts_what_is_there_and_what_rules_doubt(stack: Stack) -> N
         return found
 
     before = report()
-    assert (
-        coach.put("/api/user/member", licensed(licenseNumber="x1", licenseExpiration="2001-01-31")).status_code == 200
-    )
+    odd = licensed(licenseNumber=f"x{uuid4().hex[:10]}", licenseExpiration="2001-01-31")
+    assert coach.put("/api/user/member", odd).status_code == 200
     promoted = member(stack, "Pat", "Promoted", memberStatus="ACTIVE")
     roles = admin.get("/api/user/role", params={"userId": promoted.user_id}).json()["data"]
     role = {"userId": promoted.user_id, "roles": ["COACH"], "reason": "Approved", "version": roles["version"]}
