@@ -45,6 +45,7 @@ grant execute on function
   public.begin_refund(uuid, bigint, text, text, text), public.list_refunds(uuid, timestamptz, uuid, integer),
   public.list_disputes(boolean, timestamptz, uuid, integer), public.get_dispute(uuid), public.save_dispute_evidence(uuid, jsonb, boolean, integer),
   public.get_billing_customer(), public.list_invoices(text, timestamptz, uuid, integer), public.get_invoice(uuid),
+  public.get_revenue_report(timestamptz, timestamptz, text, uuid, text),
   public.get_subscription_report(timestamptz, timestamptz), public.get_coach_account(), public.begin_payout_onboarding()
   to authenticated;
 
@@ -63,7 +64,7 @@ grant execute on function
   public.gather_session_invoices(date, integer, uuid), public.claim_session_invoices(integer, integer),
   public.finish_session_invoice(uuid, text, text),
   public.notice_trial_end(text, timestamptz), public.notice_expiring_cards(timestamptz),
-  public.get_cursor(text), public.set_cursor(text, text), public.take_subscription_snapshot(date)
+  public.get_cursor(text), public.set_cursor(text, text), public.take_subscription_snapshot(date), public.take_revenue_snapshot(date, date)
   to service_role;
 
 grant execute on function

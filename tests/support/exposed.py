@@ -91,5 +91,6 @@ SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "stale_next_free",
     "stripe_write_position",
     "sweep_webhook_events",
+    "take_revenue_snapshot",
     "take_subscription_snapshot",
 }

@@ -57,5 +57,6 @@ select r.role::public.role_name, p.permission from (values
   ('dispute:read', '{COACH,ADMIN}'),
   ('dispute:respond', '{COACH,ADMIN}'),
   ('invoice:read', '{MENTEE,COACH,ADMIN}'),
+  ('revenue:read', '{COACH,ADMIN}'),
   ('report:read', '{ADMIN}')
 ) p (permission, roles) cross join lateral unnest(p.roles) r (role);

@@ -1,4 +1,4 @@
-"""GET /api/reports/subscriptions: recurring revenue and how it moved."""
+"""GET /api/reports/subscriptions|revenue: recurring revenue and how it moved; what came in and went back."""
 
 from typing import Annotated, Any
 
@@ -7,8 +7,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from coachline.api import caller, create_app, doc, entrypoint, requires
 from coachline.models import Data
-from coachline.payments import reports
+from coachline.payments import reports, revenue
 from coachline.payments.reports import ReportQuery, SubscriptionReport
+from coachline.payments.revenue import RevenueQuery, RevenueReport
 
 app = create_app()
 
@@ -23,6 +24,18 @@ def subscription_report(query: Annotated[ReportQuery, Query()]) -> Response[Any]
     if query.format == "csv":
         return Response(200, reports.CSV, reports.as_csv(report))
     return Response(200, "application/json", Data[SubscriptionReport](data=SubscriptionReport.model_validate(report)))
+
+
+@app.get(
+    "/api/reports/revenue",
+    middlewares=[requires("revenue:read")],
+    **doc("What was charged, kept, refunded, disputed", tag="Reports", content=revenue.CONTENT, problems=[404]),
+)
+def revenue_report(query: Annotated[RevenueQuery, Query()]) -> Response[Any]:
+    report = revenue.revenue_report(caller(app), query)
+    if query.format == "csv":
+        return Response(200, reports.CSV, revenue.as_csv(report))
+    return Response(200, "application/json", Data[RevenueReport](data=RevenueReport.model_validate(report)))
 
 
 lambda_handler = entrypoint(app)
