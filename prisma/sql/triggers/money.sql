@@ -17,9 +17,6 @@ create constraint trigger total_is_lines after insert or update of total, fee on
 drop trigger if exists total_is_lines on private.session_on_account;
 create constraint trigger total_is_lines after update on private.session_on_account deferrable initially deferred
   for each row when (new.session_invoice_id is not null) execute function private.hold_session_invoice();
-drop trigger if exists subtotal_is_lines on private.invoice;
-create constraint trigger subtotal_is_lines after insert or update of subtotal on private.invoice deferrable initially deferred
-  for each row execute function private.hold_invoice_lines();
 
 drop trigger if exists settled_once on private.session_on_account;
 create trigger settled_once before update or delete on private.session_on_account for each row execute function private.hold_settled_session();

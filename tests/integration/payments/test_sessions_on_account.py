@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.integration.payments.test_jobs import run
 from tests.support.billing import client
@@ -198,10 +199,33 @@ def test_the_database_holds_an_invoice_to_its_sessions(stack: Stack) -> None:
                values (%s, %s, 'USD', '2027-03-01', 100, 8)""",
             [mentee.user_id, coach.user_id],
         )
-    with stack.database() as database, pytest.raises(Exception, match="its lines are 0"):
+
+
+def test_a_mirrored_invoice_that_is_not_its_lines_is_told_of(stack: Stack) -> None:
+    mentee = stack.user()
+    row: dict[str, Any] = {
+        "stripe_invoice_id": f"in_{mentee.user_id}",
+        "customer": f"cus_{mentee.user_id}",
+        "status": "OPEN",
+        "currency": "USD",
+        **dict.fromkeys(("subtotal", "total", "amount_due", "amount_remaining"), 1000),
+        **dict.fromkeys(("period_start", "period_end", "created_at"), iso(NOW)),
+        "amount_paid": 0,
+        "attempt_count": 0,
+        "lines": [{"amount": 900, "proration": False, "period_start": iso(NOW), "period_end": iso(NOW)}],
+    }
+    with stack.database() as database:
         database.execute(
-            """insert into private.invoice (user_id, stripe_invoice_id, status, currency, subtotal, total, amount_due,
-                 amount_paid, amount_remaining, period_start, period_end, created_at)
-               values (%s, 'in_short', 'OPEN', 'USD', 5, 5, 5, 0, 5, now(), now(), now())""",
-            [mentee.user_id],
+            "insert into private.billing_customer (user_id, stripe_customer_id) values (%s, %s)",
+            [mentee.user_id, row["customer"]],
         )
+        database.execute("select set_config('request.jwt.claims', '{\"role\": \"service_role\"}', false)")
+        told = []
+        for lines in ([900], [900, 100]):
+            row["lines"] = [{**row["lines"][0], "amount": amount} for amount in lines]
+            row["attempt_count"] += 1  # another state of it
+            [answer] = database.execute(
+                "select public.mirror_invoices(%s, public.stripe_write_position()) as answer", [Jsonb([row])]
+            ).fetchall()
+            told.append(answer["answer"]["body"]["unbalanced"])
+    assert told == [[row["stripe_invoice_id"]], []]

@@ -9,6 +9,7 @@ from typing import Any
 
 from coachline.database import Database
 from coachline.events import RetryLater
+from coachline.logs import logger
 from coachline.payments import mirror
 from coachline.payments.stripe_api import asking, client, plain
 
@@ -84,8 +85,10 @@ def write_subscriptions(database: Database, rows: list[Row], seen: int) -> Row:
 
 
 def write_invoices(database: Database, rows: list[Row], seen: int) -> Row:
-    """What became of the rows, fetched after `seen` was read."""
+    """What became of the rows, fetched after `seen` was read. An invoice is its lines: one that is not is told of."""
     answer: Row = database.write("mirror_invoices", rows=rows, seen=seen)
+    for name in answer["unbalanced"]:
+        logger.error("invoice.unbalanced", invoice_id=name)
     return answer
 
 

@@ -152,18 +152,6 @@ begin
   return null;
 end $$;
 
--- And one that is mirrored, of its lines, as Stripe says that it is: otherwise a page of them is missing.
-create or replace function private.hold_invoice_lines() returns trigger
-language plpgsql security definer set search_path = '' as $$
-declare
-  sum_ bigint := (select coalesce(sum(l.amount), 0) from private.invoice_line l where l.invoice_id = new.id);
-begin
-  if sum_ <> (select i.subtotal from private.invoice i where i.id = new.id) then
-    raise exception using errcode = '23514', message = format('invoice %s: its lines are %s, its subtotal is %s', new.stripe_invoice_id, sum_, new.subtotal);
-  end if;
-  return null;
-end $$;
-
 -- What has been settled stays as it was.
 create or replace function private.hold_settled_session() returns trigger
 language plpgsql set search_path = '' as $$

@@ -53,6 +53,7 @@ language sql immutable set search_path = '' as $$
   select jsonb_build_object(
     'written', count(*) filter (where o ->> 'state' = 'written'), 'changed', count(*) filter (where (o ->> 'changed')::boolean),
     'unknown', count(*) filter (where o ->> 'state' = 'unknown'),
+    'unbalanced', coalesce(jsonb_agg(o ->> 'unbalanced') filter (where o ? 'unbalanced'), '[]'),
     'stale', coalesce(jsonb_agg(o ->> 'id') filter (where o ->> 'state' = 'stale'), '[]'))
   from unnest(outcomes) o;
 $$;
@@ -165,7 +166,10 @@ begin
     perform private.give_notice('invoice_overdue', mine.stripe_invoice_id, mine.due_at::text, 'InvoiceOverdue', jsonb_build_object(
       'userId', person, 'invoiceId', mine.id, 'number', mine.number, 'dueAt', mine.due_at, 'amountDue', private.money(mine.amount_remaining, mine.currency)));
   end if;
-  return jsonb_build_object('state', 'written', 'changed', before is distinct from mine);
+  -- Not refused, because it is what Stripe says: a discount that somebody has put on a line, or a page of lines that was not read.
+  return jsonb_build_object('state', 'written', 'changed', before is distinct from mine) || case
+    when mine.subtotal <> (select coalesce(sum(l.amount), 0) from private.invoice_line l where l.invoice_id = mine.id)
+    then jsonb_build_object('unbalanced', mine.stripe_invoice_id) else '{}' end;
 end $$;
 
 -- The methods that Stripe lists for a customer, and the default: those that are not listed any more are detached.
