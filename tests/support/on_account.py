@@ -110,7 +110,7 @@ def _session(chance: random.Random, mentees: list[str], coaches: list[str], n: i
     mentee = pair // COACHES_EACH % len(mentees)
     coach = (mentee * 3 + pair % COACHES_EACH) % len(coaches)
     status, percent, by = chance.choice(ENDS)
-    currency = chance.choice(("USD", "EUR")) if coach % 7 == 0 else "USD"  # one who has changed his currency
+    currency = chance.choice(("USD", "EUR")) if coach % 7 == 3 else "USD"  # one who has changed his currency
     start = datetime(month.year, month.month, 1, tzinfo=UTC) + timedelta(hours=chance.randrange(28 * 24))
     return {
         "mentee": mentees[mentee],

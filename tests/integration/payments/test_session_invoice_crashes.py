@@ -79,6 +79,23 @@ def test_a_second_run_and_a_second_worker_send_nothing_twice(w: World) -> None:
     check(w)
 
 
+def test_what_fails_is_tried_again_later_and_admins_are_told_the_third_time(w: World) -> None:
+    """Stripe makes the invoice, answers 500, and keeps that with the key: it is found by a look, and there is one."""
+    fill(w, 10)
+    session_invoices.gather(w.database, MONTH)
+    told = "select payload ->> 'reason' as reason from private.outbox_event where type = 'SessionInvoiceFailed'"
+    before = len(w.rows(told))
+    w.faults({"on": "POST /v1/invoices", "kind": "500-after", "times": 1})
+    for sent in (False, False, False, True):
+        counts = session_invoices.send(w.database, seconds=60)
+        assert counts == {"sent": int(sent), "not_sent": int(not sent)}
+        assert session_invoices.send(w.database, seconds=60) == {"sent": 0, "not_sent": 0}  # not at once
+        with w.stack.database() as database:
+            database.execute("update private.session_invoice set claimed_until = null")
+    assert [row["reason"].split(":")[0] for row in w.rows(told)[before:]] == ["unavailable"]
+    check(w)
+
+
 WORKER = """
 import os
 from datetime import datetime
