@@ -40,6 +40,7 @@ def main() -> None:
                     per_object.append(again / size)
                     figures = [f"{first:.1f} s", f"{again:.1f} s", f"{snapshot:.2f} s", str(calls), f"{peak} MB"]
                     rows.append([str(size), *figures])
+                    say(f"{size}: {', '.join(figures)}; load {os.getloadavg()[0]:.1f}")
                 show(["subscriptions", "first sweep", "sweep", "snapshot", "calls of Stripe", "peak"], rows)
                 say(f"{machine()}; the peak includes the simulator, which is in this process")
                 assert again < MOST_SECONDS, "the sweep does not fit into the job"

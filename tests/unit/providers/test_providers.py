@@ -1,6 +1,7 @@
 """What becomes of a provider's answer: who tries again, when, and what is told. Against a real server."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,10 +21,16 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Served:
-    """A server with its answers in order, and what it was asked. An answer None closes the connection half-way."""
+    """A server with its answers in order, and what it was asked.
+
+    An answer that is bytes is all that is sent before nothing more comes: the server's half of the connection is closed
+    with it, or, when it is None, stays open in silence.
+    """
 
     def __init__(self) -> None:
-        self.answers: list[Answer | None] = []
+        self.answers: list[Answer | bytes | None] = []
+        self.ended = threading.Event()  # every test's: silence is over
+        self.closed = threading.Semaphore(0)  # one for each connection that the server has closed
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
         outer = self
 
@@ -35,7 +42,9 @@ class Served:
                 outer.asked.append((self.command, self.path, dict(self.headers), raw))
                 given = outer.answers.pop(0)
                 if given is None:
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+                    outer.ended.wait(30)
+                if not isinstance(given, tuple):
+                    self.wfile.write(given or b"")
                     self.close_connection = True
                     return
                 status, headers, body = given
@@ -44,6 +53,11 @@ class Served:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
+
+            def finish(self) -> None:
+                super().finish()
+                self.request.shutdown(socket.SHUT_WR)
+                outer.closed.release()
 
             do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that http.server calls
 
@@ -66,6 +80,7 @@ class Served:
 def served() -> Iterator[Served]:
     made = Served()
     yield made
+    made.ended.set()
     made.server.shutdown()
     made.server.server_close()
 
@@ -110,12 +125,41 @@ def test_repeating_ends(served: Served) -> None:
     assert len(served.asked) == providers.ATTEMPTS
 
 
+CLOSED_AFTER = {
+    "nothing": b"",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "a head": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+    "half a body": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+    "half of its chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+    "what is no HTTP": b"220 smtp.example.com ESMTP\r\n",
+}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_connection_that_closes_half_way_is_for_later(served: Served, method: str) -> None:
-    served.answers += [None] * providers.ATTEMPTS
+@pytest.mark.parametrize("sent", CLOSED_AFTER.values(), ids=CLOSED_AFTER)
+def test_a_connection_that_closes_half_way_is_for_later(served: Served, method: str, sent: bytes) -> None:
+    served.answers += [sent] * providers.ATTEMPTS
     with pytest.raises(RetryLater, match="cannot be reached"):
         served.provider().call(method, "/things")
     assert len(served.asked) == (providers.ATTEMPTS if method == "GET" else 1)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_silence_is_for_later(served: Served, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "TIMEOUT", 0.1)
+    served.answers += [None] * providers.ATTEMPTS
+    with pytest.raises(RetryLater, match="took too long"):
+        served.provider().call(method, "/things")
+    assert len(served.asked) == (providers.ATTEMPTS if method == "GET" else 1)
+
+
+def test_a_kept_connection_that_the_provider_has_closed_costs_no_call(served: Served) -> None:
+    acme = served.provider()
+    served.answers.append(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")  # and no Connection: close
+    assert acme.call("GET", "/things") == {}
+    assert served.closed.acquire(timeout=10)
+    served.then(201, {"id": 7})
+    assert acme.call("POST", "/things", json={}) == {"id": 7}
 
 
 def test_nobody_there_is_for_later() -> None:
