@@ -1,6 +1,6 @@
 """What Stripe's clock brings, and odd events, as our mirror and the entitlement have them in the end."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -125,6 +125,34 @@ def test_a_rescued_payment_makes_it_active_again(w: World) -> None:
     w.stripe.client.v1.invoices.pay(now(w, person)["latest_invoice_id"], {"payment_method": method})
     w.deliver()
     assert now(w, person)["status"] == "ACTIVE"
+
+
+@pytest.mark.parametrize("trouble", ["past due", "collection paused", "none"])
+def test_what_an_action_answers_is_what_is_read_later(w: World, trouble: str) -> None:
+    person = subscribed(w, w.plan(interval="MONTH"))
+    if trouble == "past due":
+        add_card(w, person, "pm_card_chargeCustomerFail")
+        w.move(days=28, hours=1)
+    elif trouble == "collection paused":
+        asked: Any = {"pause_collection": {"behavior": "void"}}
+        w.stripe.client.v1.subscriptions.update(now(w, person)["stripe_subscription_id"], asked)
+    w.deliver()
+    for action in ("cancel", "reactivate"):
+        row = now(w, person)
+        answer = subscriptions.act(w.caller(person), UUID(str(row["id"])), action, row["version"], {})
+        w.deliver()
+        later = now(w, person)
+        names = ("status", "effective_status", "entitled", "cancel_at", "trial_end", "current_period_end")
+        told = {name: answer[name] for name in names}
+        assert {name: _seen(told[name]) for name in names} == {name: _seen(later[name]) for name in names}, action
+
+
+def _seen(value: Any) -> Any:
+    """Instants of any precision as one."""
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return value
 
 
 def event(w: World, subject: dict[str, Any], **changes: Any) -> dict[str, Any]:

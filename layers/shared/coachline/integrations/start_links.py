@@ -7,7 +7,7 @@ from coachline.providers import Missing, Refused
 
 
 def start_link(meeting_id: int) -> str:
-    """A fresh start link; 409 meeting_not_ready when Zoom lost the meeting, 503 with Retry-After when Zoom cannot."""
+    """A fresh start link; 409 meeting_lost when Zoom lost the meeting, 503 with Retry-After when Zoom cannot."""
     try:
         return zoom.account().start_url(meeting_id)
     except Missing:

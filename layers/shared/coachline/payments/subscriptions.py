@@ -249,14 +249,22 @@ def _carried_out(database: Database, begun: Mapping[str, Any]) -> Any:
     answer = plain(commands.run(database, begun["command"]))
     row = mirror.subscription_row(answer)
     live = ("status", "current_period_start", "current_period_end", "trial_end", "cancel_at", "canceled_at", "ended_at")
-    entitled = row["status"] in {"TRIALING", "ACTIVE", "PAST_DUE"}
     return {
         **begun["subscription"],
         **{name: row[name] for name in live},
-        "effective_status": "CANCELING" if entitled and row["cancel_at"] else row["status"],
-        "entitled": entitled,
+        "effective_status": _effective_status(row),
+        "entitled": row["status"] in {"TRIALING", "ACTIVE", "PAST_DUE"},
         "client_secret": _client_secret(answer),
     }
+
+
+def _effective_status(row: Mapping[str, Any]) -> str:
+    """As `private.effective_status` will have it once Stripe's event is here."""
+    if row["status"] in {"ACTIVE", "TRIALING"} and row["cancel_at"]:
+        return "CANCELING"
+    if row["status"] == "ACTIVE" and row["collection_paused"]:
+        return "COLLECTION_PAUSED"
+    return str(row["status"])
 
 
 def _client_secret(subscription: Mapping[str, Any]) -> str | None:
