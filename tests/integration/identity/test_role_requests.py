@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from tests.support.stack import SignedIn, Stack
@@ -181,3 +182,11 @@ def test_a_deleted_applicant_leaves_no_application(stack: Stack) -> None:
     assert (row["status"], row["statement"], row["experience"], row["license_number"]) == ("WITHDRAWN", "", None, None)
     [last] = rows(stack, "select * from private.role_change where user_id = %s order by id desc limit 1", user.user_id)
     assert (last["before"], last["after"]) == ("{MENTEE}", "{}")
+
+
+def test_the_database_too_wants_a_reason_for_a_rejection(stack: Stack, admin: SignedIn) -> None:
+    asked = stack.user().post(REQUESTS, APPLICATION).json()["data"]
+    with stack.database() as database:
+        database.execute("select set_config('request.jwt.claims', %s, false)", [f'{{"sub": "{admin.clerk_id}"}}'])
+        with pytest.raises(psycopg.DatabaseError, match="validation_failed"):
+            database.execute("select decide_role_request(%s, 'REJECTED', ' ', 1)", [asked["id"]])

@@ -79,6 +79,7 @@ def test_deleting_a_user_at_clerk_forgets_him(stack: Stack) -> None:
 
         gone = wait_until(lambda: (found := row()) and found["deleted_at"] and found, what="the tombstone")
         assert (gone["first_name"], gone["email"], gone["status"]) == (None, None, "INACTIVE")
+        assert database.execute("select role from user_role where user_id = %s", [user.user_id]).fetchall() == []
     refused = user.get("/api/user")
     assert refused.status_code == 403
     assert refused.json()["code"] == "user_deleted"

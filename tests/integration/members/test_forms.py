@@ -40,6 +40,8 @@ def test_a_dry_run_says_all_that_a_put_would_and_stores_nothing(stack: Stack) ->
     assert [warning["rule"] for warning in verdict["warnings"]] == ["licenseExpiration.not_past"]
     assert owner.user_id not in str(verdict)
     assert owner.post("/api/members/validate", taken).json()["data"]["valid"]
+    elsewhere = {**taken, "memberKey": uuid4().hex, "licenseState": "NY"}
+    assert coach.post("/api/members/validate", elsewhere).json()["data"]["valid"]  # the same number in two states
 
 
 def test_a_dry_run_shows_what_would_be_stored_for_the_roles_asked_for(stack: Stack) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from tests.support.hostile import places
@@ -142,3 +143,12 @@ def test_nobody_suspends_himself_or_lifts_it(stack: Stack, coach: SignedIn) -> N
     assert (refused.status_code, refused.json()["code"]) == (409, "member_suspended")
     kept = coach.put("/api/user/member", {**body, "memberStatus": "SUSPENDED", "phone": None, "version": 2})
     assert (kept.status_code, kept.json()["data"]["phone"]) == (200, None)
+
+
+def test_what_was_decided_for_other_roles_is_not_stored(stack: Stack, coach: SignedIn) -> None:
+    """The write takes the roles that Python decided for; an ADMIN may have changed them since."""
+    with stack.database() as database:
+        database.execute("select set_config('request.jwt.claims', %s, false)", [f'{{"sub": "{coach.clerk_id}"}}'])
+        with pytest.raises(psycopg.DatabaseError, match="roles_changed"):
+            database.execute("select save_member(null, '{}', 0, '{MENTEE}')")
+    assert coach.get("/api/user/member").json()["data"]["version"] == 0

@@ -65,3 +65,32 @@ def test_the_report_counts_what_is_there_and_what_rules_doubt(stack: Stack) -> N
     assert after["licenses"]["expired"] == before["licenses"]["expired"] + 1
     assert len(after["changesPerWeek"]) == 12
     assert after["changesPerWeek"][-1]["changes"] > before["changesPerWeek"][-1]["changes"]
+
+
+def test_an_address_with_an_addition_is_the_same_address(stack: Stack) -> None:
+    name = uuid4().hex[:10]
+    people = []
+    for address in (f"{name}@example.com", f"{name.upper()}+mls@example.com"):
+        made = stack.http.post("/_dev/users", json={"email": address, "firstName": "A", "roles": ["MENTEE"]}).json()
+        assert stack.client(made["token"]).put("/api/user/member", json={"version": 0}).status_code == 200
+        people.append(made["userId"])
+    answer = stack.user("ADMIN").get("/api/members/duplicates", params={"limit": 100})
+    [group] = [g for g in answer.json()["data"] if {m["userId"] for m in g["members"]} & set(people)]
+    assert [reason["reason"] for reason in group["reasons"]] == ["email"]
+    assert {member["userId"] for member in group["members"]} == set(people)
+
+
+def test_a_licence_expires_after_its_last_day_and_an_empty_list_is_not_filled(frozen: Stack) -> None:
+    admin = frozen.user("ADMIN")
+    frozen.clock("2027-03-01T12:00:00Z")
+
+    def report() -> tuple[int, int, int]:
+        found = admin.get("/api/members/report").raise_for_status().json()["data"]
+        filled = {each["field"]: each["filled"] for each in found["completeness"]}
+        return found["licenses"]["expired"], found["licenses"]["within30Days"], filled.get("designations", 0)
+
+    expired, soon, designated = report()
+    member(frozen, "Pat", "Today", licenseExpiration="2027-03-01", designations=[])
+    assert report() == (expired, soon + 1, designated)
+    member(frozen, "Pat", "Yesterday", licenseExpiration="2027-02-28", designations=["CRS"])
+    assert report() == (expired + 1, soon + 1, designated + 1)

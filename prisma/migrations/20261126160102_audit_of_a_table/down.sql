@@ -1,0 +1,1 @@
+drop index private.audit_log_table_name_id_idx;
