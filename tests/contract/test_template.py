@@ -49,6 +49,7 @@ CANARIES = {  # money and webhooks
     "CalendlyFunction",
     "ClerkFunction",
     "PaymentRefundsFunction",
+    "PaymentsFunction",
     "SessionsFunction",
     "StripeFunction",
     "SubscriptionsFunction",
@@ -57,6 +58,7 @@ CANARIES = {  # money and webhooks
 ASKS_STRIPE = {
     *("CoachPayoutsFunction", "DisputesFunction", "PaymentMethodsFunction", "PaymentRefundsFunction", "PlansFunction"),
     *("SubscriptionChangesFunction", "SubscriptionsFunction"),
+    *("PaymentsFunction", "SessionsFunction"),
 }
 OWN_ROLES = {"SessionStartFunction": "SessionStart"}  # its answer is Zoom's: that secret and no other, ADR 032
 FALLBACK = ("ANY", "$default")

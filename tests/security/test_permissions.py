@@ -57,8 +57,8 @@ def row(world: World, kind: str) -> Owned:
         "subscription": (world.mentee, world.subscription_id),
         "payment method": (world.mentee, world.payment_method_id),
         "invoice": (world.mentee, world.invoice_id),
-        "payment": (world.mentee, world.refundable_id),
         "dispute": (world.coach, world.dispute_id),
+        "payment": (world.mentee, world.payment_id),
     }
     if kind in rows:
         return Owned(*rows[kind])

@@ -111,6 +111,7 @@ def writes(world: Any) -> list[tuple[str, str, SignedIn, dict[str, Any]]]:
             world.admin,
             {"evidence": {"serviceDate": "9 March"}, "submit": False, "version": dispute["version"]},
         ),
+        ("POST", "/api/payments", world.mentee, {"sessionId": world.unpaid_id}),
         ("POST", "/api/payment-methods/setup", world.newcomer, {}),
         ("POST", "/api/payment-methods/{id}/default", world.mentee, {}),
         (

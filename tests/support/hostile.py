@@ -19,9 +19,11 @@ from tests.support.story import (
     SCHEDULE,
     at,
     book,
+    can_be_paid,
     complete_sessions,
     iso,
     next_weekday,
+    paid_sessions,
     published_coach,
 )
 
@@ -64,6 +66,8 @@ class World:
     invoice_id: str
     refundable_id: str
     dispute_id: str
+    unpaid_id: str
+    payment_id: str
     goal_id: str
     notification_id: str
     definition_id: str
@@ -138,6 +142,8 @@ def make_world(stack: Stack) -> World:
     asked = mentee.post("/api/user/role/requests", APPLICATION)
     assert asked.status_code == 201, asked.text
     bought = billing.plan(stack)["id"]
+    with paid_sessions(stack):
+        unpaid = book(mentee, can_be_paid(stack, coach), at(day + timedelta(days=3), "10:00")).json()["data"]
     return World(
         coach=coach,
         newcomer=stack.user("COACH"),
@@ -157,6 +163,8 @@ def make_world(stack: Stack) -> World:
         invoice_id=mentee.get("/api/invoices").json()["data"][0]["id"],
         refundable_id=refundable,
         dispute_id=dispute,
+        unpaid_id=unpaid["id"],
+        payment_id=unpaid["paymentId"],
         goal_id=mentee.post("/api/goals", GOAL).json()["data"]["id"],
         notification_id=notifications.told(stack, mentee),
         **growth.achieved(mentee, admin),

@@ -1,5 +1,7 @@
 """The steps of the booking story that many tests begin with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
@@ -71,16 +73,44 @@ def iso(instant: datetime) -> str:
 
 
 def published_coach(
-    stack: Stack, *, profile: dict[str, Any] | None = None, schedule: dict[str, Any] | None = None
+    stack: Stack,
+    *,
+    profile: dict[str, Any] | None = None,
+    schedule: dict[str, Any] | None = None,
+    coach: SignedIn | None = None,
 ) -> SignedIn:
     """A coach with a published profile and a default schedule."""
-    coach = stack.user("COACH", first_name="Casey", last_name="Morgan")
+    coach = coach or stack.user("COACH", first_name="Casey", last_name="Morgan")
     made = coach.post("/api/coach/profile", {**PROFILE, **(profile or {})})
     assert made.status_code == 201, made.text
     published = coach.patch("/api/coach/profile", {"status": "PUBLISHED", "version": made.json()["data"]["version"]})
     assert published.status_code == 200, published.text
     hours = coach.post("/api/coaching/availability", {**SCHEDULE, **(schedule or {})})
     assert hours.status_code == 201, hours.text
+    return coach
+
+
+@contextmanager
+def paid_sessions(stack: Stack, *, on: bool = True) -> Iterator[None]:
+    """While the block runs, sessions are (or are not) paid for."""
+    query = "select private.set_setting('flag.session_payments', to_jsonb(%s::boolean))"
+    with stack.database() as database:
+        was = database.execute("select private.setting('flag.session_payments', 'false') as it").fetchone()
+        database.execute(query, [on])
+        try:
+            yield
+        finally:
+            database.execute(query, [bool(was and was["it"])])
+
+
+def can_be_paid(stack: Stack, coach: SignedIn) -> SignedIn:
+    """The coach, led through Stripe's onboarding."""
+    back = {"returnUrl": "https://app.example.com/payouts", "refreshUrl": "https://app.example.com/again"}
+    begun = coach.post("/api/coach/payouts/onboarding", back)
+    assert begun.status_code == 200, begun.text
+    control = {"onboard": {"coachId": coach.user_id, "ready": True}}
+    stack.http.post("/_sim/stripe/_control", json=control).raise_for_status()
+    stack.drain()
     return coach
 
 

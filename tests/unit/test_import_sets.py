@@ -39,6 +39,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "disputes": CALLER | STRIPE,
     "payment_refunds": CALLER | STRIPE,
     "payment_methods": CALLER | STRIPE,
+    "payments": CALLER | STRIPE,
     "reconcile_stripe": SERVICE | STRIPE,
     "stripe_commands": SERVICE | STRIPE,
     "stripe_events": SERVICE | STRIPE,

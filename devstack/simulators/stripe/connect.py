@@ -47,6 +47,13 @@ class Connect:
         rows = self._account.find("payout", account=account)
         return page([{key: row[key] for key in row if key != "account"} for row in rows], given, "/v1/payouts")
 
+    def account_of(self, coach: str) -> str:
+        """The account that was made for one of our coaches."""
+        for row in self._account.store.all("account"):
+            if row["metadata"].get("coach_id") == coach:
+                return str(row["id"])
+        raise StripeError(f"{coach} has begun no onboarding")
+
     def onboard(self, name: str, *, ready: bool, restricted: str | None = None) -> None:
         """The coach has (or has not any more) given everything that Stripe asks for."""
         row = self._account.get("account", name)

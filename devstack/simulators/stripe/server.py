@@ -201,11 +201,12 @@ class Stripe(Simulator):
         try:
             self._banks(**banks)
             if onboard is not None:
-                self.routes.connect.onboard(onboard["id"], ready=onboard["ready"], restricted=onboard.get("restricted"))
+                name = onboard.get("id") or self.routes.connect.account_of(onboard["coachId"])
+                self.routes.connect.onboard(name, ready=onboard["ready"], restricted=onboard.get("restricted"))
             if payout is not None:
                 self.routes.connect.pay_out(payout["id"], payout["amount"])
         except (StripeError, KeyError) as error:
-            raise ValueError(f"onboard has id and ready, payout id and amount: {error}") from None
+            raise ValueError(f"onboard has ready and id or coachId, payout id and amount: {error}") from None
         except TypeError:
             raise ValueError("dispute has charge, and may have inquiry, reason and amount") from None
 

@@ -1,6 +1,6 @@
 """GET POST /api/sessions, GET /api/sessions/{id}: list mine, book a coach, look at one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from coachline.api import caller, create_app, created, doc, entrypoint, requires
 from coachline.models import Data, Page, many, one
 from coachline.scheduling import booking, sessions
-from coachline.scheduling.booking import BookingRequest
+from coachline.scheduling.booking import BookingRequest, NewSession
 from coachline.scheduling.sessions import Session, SessionQuery
 
 app = create_app()
@@ -27,10 +27,16 @@ def list_sessions(query: Annotated[SessionQuery, Query()]) -> Page[Session]:
 @app.post(
     "/api/sessions",
     middlewares=[requires("session:book", idempotency_key="required")],
-    **doc("Book a coach", tag="Sessions", status=201, problems=[404, 409, 429]),
+    **doc("Book a coach", tag="Sessions", status=201, problems=[402, 404, 409, 429]),
 )
-def book(body: BookingRequest) -> Response[Data[Session]]:
-    session = booking.book(caller(app, body), body)
+def book(body: BookingRequest) -> Response[Data[NewSession]]:
+    session: Any = booking.book(caller(app, body), body)
+    opened = {"payment_id": None, "payment_status": None, "client_secret": None}
+    if session.get("payment"):
+        from coachline.payments import session_payments  # noqa: PLC0415 - Stripe's SDK, which no other route here needs
+
+        opened = session_payments.open_payment(caller(app, body), session)
+    session |= opened
     return created(session, f"/api/sessions/{session['id']}")
 
 

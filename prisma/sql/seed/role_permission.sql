@@ -56,6 +56,7 @@ select r.role::public.role_name, p.permission from (values
   ('refund:create', '{ADMIN}'),
   ('dispute:read', '{COACH,ADMIN}'),
   ('dispute:respond', '{COACH,ADMIN}'),
+  ('payment:make', '{MENTEE}'),
   ('invoice:read', '{MENTEE,COACH,ADMIN}'),
   ('revenue:read', '{COACH,ADMIN}'),
   ('report:read', '{ADMIN}')

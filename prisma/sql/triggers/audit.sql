@@ -10,7 +10,7 @@ begin
     execute format('create trigger audit after insert or update or delete on %s for each row execute function private.audit()', target);
   end loop;
   foreach target in array array['private.audit_log', 'private.role_change', 'public.session_transition', 'public.credit_entry',
-                                'private.subscription_change', 'private.billing_notice', 'private.money_movement'] loop
+                                'private.subscription_change', 'private.billing_notice'] loop
     execute format('drop trigger if exists append_only on %s', target);
     execute format('create trigger append_only before update or delete or truncate on %s for each statement execute function private.refuse_change()', target);
   end loop;

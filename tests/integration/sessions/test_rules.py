@@ -29,7 +29,7 @@ UNPAID, BOOKED = {"PENDING_PAYMENT"}, {"SCHEDULED"}
 OPEN, LIVE = UNPAID | BOOKED, BOOKED | {"IN_PROGRESS"}
 # (action, actor): from which statuses, in which phases. What is not here is refused.
 ALLOWED: dict[tuple[str, str], tuple[set[str], set[str]]] = {
-    ("confirm", "SYSTEM"): (UNPAID, EVER - OVER),
+    ("confirm", "SYSTEM"): (UNPAID | {"EXPIRED"}, EVER - OVER),
     ("expire", "SYSTEM"): (UNPAID, EVER),
     ("start", "SYSTEM"): (BOOKED, {"OPENING", "DURING"}),
     ("cancel", "MENTEE"): (OPEN, BEFORE),

@@ -15,7 +15,7 @@ from coachline import clock
 from coachline.database import Database
 from coachline.events import RetryLater
 from coachline.logs import logger
-from coachline.payments import giving_back
+from coachline.payments import giving_back, paying
 from coachline.payments.stripe_api import asking, client
 from coachline.problems import NotFound, Problem, Unavailable
 
@@ -124,7 +124,7 @@ class _Once:
 
 
 def _perform(database: Database, command: Command) -> stripe.StripeObject:
-    needs_customer = command["kind"] in {"subscription.create", "setup_intent.create", "payment_method.default"}
+    needs_customer = command["kind"] in _OF_A_CUSTOMER
     customer = customer_of(database, command["customer"]) if needs_customer else None
     return _CALLS[command["kind"]](_Once(command, customer))
 
@@ -241,10 +241,15 @@ def _create_account(once: _Once) -> stripe.StripeObject:
     return client().v1.accounts.create(asked, once.key)
 
 
-def _giving_back(call: Callable[..., stripe.StripeObject]) -> Callable[[_Once], stripe.StripeObject]:
+def _open_payment(once: _Once) -> stripe.StripeObject:
+    return paying.create(once.subject, once.parameters, once.key, customer=once.customer, forgotten=once.forgotten)
+
+
+def _of_subject(call: Callable[..., stripe.StripeObject]) -> Callable[[_Once], stripe.StripeObject]:
     return lambda once: call(once.subject, once.parameters, once.key, forgotten=once.forgotten)
 
 
+_OF_A_CUSTOMER = {"subscription.create", "setup_intent.create", "payment_method.default", "payment.create"}
 _CALLS: dict[str, Callable[[_Once], stripe.StripeObject]] = {
     "account.create": _create_account,
     "subscription.create": _create_subscription,
@@ -256,7 +261,11 @@ _CALLS: dict[str, Callable[[_Once], stripe.StripeObject]] = {
     "setup_intent.create": _create_setup_intent,
     "payment_method.default": _make_default,
     "payment_method.detach": _detach,
-    "refund.create": _giving_back(giving_back.refund),
-    "transfer.reverse": _giving_back(giving_back.reverse_transfer),
-    "dispute.submit": _giving_back(giving_back.submit_evidence),
+    "refund.create": _of_subject(giving_back.refund),
+    "transfer.reverse": _of_subject(giving_back.reverse_transfer),
+    "dispute.submit": _of_subject(giving_back.submit_evidence),
+    "payment.create": _open_payment,
+    "payment.confirm": _of_subject(paying.confirm),
+    "payment.cancel": _of_subject(paying.cancel),
+    "transfer.create": _of_subject(paying.top_up),
 }

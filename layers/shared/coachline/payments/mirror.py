@@ -101,6 +101,68 @@ def payment_method_row(method: Mapping[str, Any]) -> Row:
     }
 
 
+def payment_row(intent: Mapping[str, Any]) -> Row:
+    """Of the payment of a session, with its `latest_charge` expanded or not. Waiting for a method means that the last
+    attempt has failed, when there was one."""
+    error = intent["last_payment_error"] or {}
+    charge = intent["latest_charge"]
+    return {
+        "stripe_payment_intent_id": intent["id"],
+        "payment_id": (intent["metadata"] or {}).get("payment_id"),
+        "customer": identifier(intent["customer"]),
+        "status": "FAILED" if error and intent["status"] == "requires_payment_method" else _PAYMENTS[intent["status"]],
+        "amount": intent["amount"],
+        "currency": intent["currency"].upper(),
+        "application_fee": intent["application_fee_amount"],
+        "destination": identifier((intent["transfer_data"] or {}).get("destination")),
+        "payment_method": identifier(intent["payment_method"]),
+        "charge": identifier(charge),
+        "transfer": identifier(charge["transfer"]) if isinstance(charge, Mapping) else None,
+        "failure_code": error.get("decline_code") or error.get("code"),
+        "failure_message": error.get("message"),
+    }
+
+
+_PAYMENTS = {
+    "requires_payment_method": "PENDING",
+    "requires_confirmation": "PENDING",
+    "requires_action": "REQUIRES_ACTION",
+    "processing": "PROCESSING",
+    "requires_capture": "PROCESSING",
+    "succeeded": "COMPLETED",
+    "canceled": "CANCELED",
+}
+
+
+def movement_rows(transaction: Mapping[str, Any]) -> list[Row]:
+    """Of a transaction of the platform's balance, with its `source` expanded: none for what no payment causes."""
+    source = transaction["source"]
+    if not isinstance(source, Mapping) or transaction["type"] not in _MOVEMENTS:
+        return []
+    kind, whose = _MOVEMENTS[transaction["type"]], {name: identifier(source.get(name)) for name in ("payment_intent",)}
+    if kind == "TRANSFER":
+        whose = {"transfer": source["id"], "payment_id": (source["metadata"] or {}).get("payment_id")}
+        kind = "TRANSFER" if source["source_transaction"] else "CREDIT"
+    elif kind == "FEE":
+        whose = {"charge": identifier(source["originating_transaction"])}
+    elif kind == "CHARGE":
+        whose["charge"] = source["id"]
+    shared = {
+        "currency": transaction["currency"].upper(),
+        "stripe_id": source["id"],
+        "balance_transaction_id": transaction["id"],
+        "occurred_at": instant(transaction["created"]),
+        **whose,
+    }
+    rows = [{"kind": kind, "amount": transaction["amount"], **shared}]
+    if transaction["fee"]:
+        rows.append({"kind": "PROCESSING_FEE", "amount": -transaction["fee"], **shared})
+    return rows
+
+
+_MOVEMENTS = {"charge": "CHARGE", "payment": "CHARGE", "transfer": "TRANSFER", "application_fee": "FEE"}
+
+
 def account_row(account: Mapping[str, Any]) -> Row:
     """Of a connected account: whether its coach can be paid, and what Stripe still wants of him."""
     requirements = account.get("requirements") or {}

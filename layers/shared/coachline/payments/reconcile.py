@@ -61,14 +61,22 @@ def sweep(database: Database, *, batch: int = 2000) -> dict[str, int]:
     """
     subscriptions, drifted = _walk(database, "subscriptions", batch)
     invoices, wrong = _walk(database, "invoices", batch)
-    return {"subscriptions": subscriptions, "invoices": invoices, "drifted": drifted + wrong}
+    payments, late = _walk(database, "payment_intents", batch)
+    movements, missed = _walk(database, "balance_transactions", batch)
+    counts = {"subscriptions": subscriptions, "invoices": invoices, "payments": payments, "movements": movements}
+    return {**counts, "drifted": drifted + wrong + late + missed}
 
 
 def settle(database: Database, now: datetime, *, batch: int = 100) -> dict[str, int]:
-    """What time and refusals have left open: reversals that Stripe refused, disputes whose deadline is near."""
+    """What time and refusals have left open.
+
+    Reversals and transfers that Stripe refused, payments that nobody let go of, disputes whose deadline is near.
+    """
     reversals = database.write("retry_reversals", batch=batch)["retried"]
     deadlines = database.write("notice_dispute_deadlines", now_at=now.isoformat())["given"]
-    return {"reversals": reversals, "deadlines": deadlines}
+    top_ups = database.write("retry_top_ups", batch=batch)["retried"]
+    let_go = database.write("let_go_of_payments", batch=batch)["let_go"]
+    return {"reversals": reversals, "top_ups": top_ups, "let_go": let_go, "deadlines": deadlines}
 
 
 def _walk(database: Database, kind: str, batch: int) -> tuple[int, int]:
@@ -100,9 +108,22 @@ def _page_of(kind: str, after: str | None, found: list[dict[str, Any]]) -> list[
         asked["status"] = "all"
         found += [plain(each) for each in client().v1.subscriptions.list(asked).data]
         return [mirror.subscription_row(each) for each in found]
+    if kind == "payment_intents":
+        asked["expand"] = ["data.latest_charge"]
+        found += [plain(each) for each in client().v1.payment_intents.list(asked).data]
+        return [mirror.payment_row(each) for each in found]
+    if kind == "balance_transactions":
+        asked["expand"] = ["data.source"]
+        found += [plain(each) for each in client().v1.balance_transactions.list(asked).data]
+        return [row for each in found for row in mirror.movement_rows(each)]
     found += [plain(each) for each in client().v1.invoices.list(asked).data]
     return [sync.invoice_row(each) for each in found]
 
 
-_WRITE = {"subscriptions": sync.write_subscriptions, "invoices": sync.write_invoices}
-_AGAIN = {"subscriptions": sync.subscription, "invoices": sync.invoice}
+_WRITE: dict[str, sync.Write] = {
+    "subscriptions": sync.write_subscriptions,
+    "invoices": sync.write_invoices,
+    "payment_intents": sync.write_payments,
+    "balance_transactions": sync.write_movements,
+}
+_AGAIN = {"subscriptions": sync.subscription, "invoices": sync.invoice, "payment_intents": sync.payment}

@@ -79,6 +79,10 @@ def asking() -> Iterator[None]:
             raise Conflict(
                 "An earlier request about this is still running. Try again shortly.", code="request_in_progress"
             ) from error
+        if error.code == "insufficient_capabilities_for_transfer":
+            raise Conflict("The coach cannot be paid at present.", code="payouts_not_ready") from error
+        if error.code == "balance_insufficient":
+            raise Unavailable("The platform's balance does not cover this yet; it is tried again.") from error
         if error.code == "resource_missing":
             raise NotFound("The payment provider does not know this any more.") from error
         if error.code in _CONFLICTS:

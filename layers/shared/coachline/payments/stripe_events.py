@@ -78,6 +78,20 @@ def _customer(database: Database, subject: _Object, _event: Mapping[str, Any]) -
     sync.payment_methods(database, subject["id"])
 
 
+def _payment(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+    sync.payment(database, subject["id"])
+
+
+def _charge_updated(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+    """The balance transaction of a charge comes after it; what belongs to no intent is none of ours."""
+    if subject.get("payment_intent"):
+        sync.payment(database, subject["payment_intent"])
+
+
+def _transfer_made(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
+    sync.transfer(database, subject["id"])
+
+
 def _account(database: Database, subject: _Object, _event: Mapping[str, Any]) -> None:
     sync.coach_account(database, subject["id"])
 
@@ -102,6 +116,9 @@ _HANDLERS: dict[str, Callable[[Database, _Object, Mapping[str, Any]], None]] = {
     "account.": _account,
     "charge.dispute.": _refund_or_dispute,
     "refund.": _refund_or_dispute,
+    "charge.updated": _charge_updated,
+    "payment_intent.": _payment,
+    "transfer.created": _transfer_made,
     "transfer.": _transfer,
     "customer.subscription.": _subscription,
     "invoice_payment.": _invoice_payment,

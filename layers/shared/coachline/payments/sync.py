@@ -50,6 +50,39 @@ def coach_account(database: Database, name: str) -> Row:
     return fresh(lambda: _written_alone(database, write, fetch), name)
 
 
+def payment(database: Database, name: str) -> Row:
+    """Mirror the payment of a session, and what it has moved."""
+    found: Row = {}
+
+    def fetch() -> list[Row]:
+        asked: Any = {"expand": ["latest_charge.balance_transaction", *_MOVED]}
+        found.update(plain(client().v1.payment_intents.retrieve(name, asked)))
+        return [mirror.payment_row(found)]
+
+    answer = fresh(lambda: written(database, write_payments, fetch), name)
+    if not answer["unknown"]:
+        write_movements(database, _moved(found["latest_charge"]))
+    return answer
+
+
+_MOVED = ["latest_charge.transfer.balance_transaction", "latest_charge.application_fee.balance_transaction"]
+
+
+def _moved(charge: Row | None) -> list[Row]:
+    """The movements of a charge: its own, of the transfer to the coach, and of the application fee."""
+    sources = [charge, charge.get("transfer"), charge.get("application_fee")] if charge else []
+    booked = [(each, each["balance_transaction"]) for each in sources if each and each["balance_transaction"]]
+    return [row for source, entry in booked for row in mirror.movement_rows({**entry, "source": source})]
+
+
+def transfer(database: Database, name: str) -> None:
+    """The movement of a transfer."""
+    with asking():
+        asked: Any = {"expand": ["balance_transaction"]}
+        found = plain(client().v1.transfers.retrieve(name, asked))
+    write_movements(database, mirror.movement_rows({**found["balance_transaction"], "source": found}))
+
+
 def payment_methods(database: Database, customer: str) -> Row:
     """Mirror a customer's methods and which of them is the default."""
 
@@ -89,6 +122,18 @@ def write_invoices(database: Database, rows: list[Row], seen: int) -> Row:
     answer: Row = database.write("mirror_invoices", rows=rows, seen=seen)
     for name in answer["unbalanced"]:
         logger.error("invoice.unbalanced", invoice_id=name)
+    return answer
+
+
+def write_payments(database: Database, rows: list[Row], seen: int) -> Row:
+    """What became of the rows, fetched after `seen` was read."""
+    answer: Row = database.write("mirror_payments", rows=rows, seen=seen)
+    return answer
+
+
+def write_movements(database: Database, rows: list[Row], _seen: int = 0) -> Row:
+    """How many of the rows were new ("changed"): what has moved stays, so none is ever stale."""
+    answer: Row = database.write("record_movements", rows=rows)
     return answer
 
 

@@ -13,11 +13,16 @@ from coachline.scheduling.decisions import again_if_changed
 from coachline.scheduling.diary import diary_of, moment_after
 from coachline.scheduling.precedence import winning_schedule
 from coachline.scheduling.schedule_input import SessionMinutes
+from coachline.scheduling.sessions import EXAMPLE as BOOKED
+from coachline.scheduling.sessions import Session
 from coachline.scheduling.slots import open_slots, refusal_reason
 
 
 class BookingRequest(Input):
-    """A slot to book. With `expectedPrice` the booking is refused when the coach's price is another by now."""
+    """A slot to book. With `expectedPrice` the booking is refused when the coach's price is another by now.
+
+    What is due is paid at once with `paymentMethodId`, a saved method; without one, by the client secret in the answer.
+    """
 
     model_config = example(
         coachId="0f08551d-9a54-47e4-b942-7a387eda5385",
@@ -31,12 +36,35 @@ class BookingRequest(Input):
     start: Instant
     duration: SessionMinutes
     expected_price: Price | None = None
-    payment_method_id: Annotated[str, Field(max_length=255)] | None = None
+    payment_method_id: UUID | None = None
     note: Annotated[str, Field(max_length=2000)] | None = None
 
 
+class NewSession(Session):
+    """A session just after it was booked. PENDING_PAYMENT: the time is held until `holdExpiresAt`.
+
+    It becomes SCHEDULED when Stripe says that `paymentId` is paid. `paymentStatus` is what Stripe answered: PENDING,
+    REQUIRES_ACTION and FAILED (the saved method was declined) need Stripe.js with `clientSecret`.
+    """
+
+    model_config = example(
+        **BOOKED
+        | {
+            "status": "PENDING_PAYMENT",
+            "holdExpiresAt": "2027-02-22T10:15:00Z",
+            "paymentId": "5b1c36ce-6c8e-4a7c-9a11-6f3f2f0d8f77",
+            "paymentStatus": "PENDING",
+            "clientSecret": "pi_…_secret_…",
+        }
+    )
+
+    payment_id: UUID | None
+    payment_status: str | None
+    client_secret: str | None
+
+
 def book(caller: Caller, request: BookingRequest) -> Any:
-    """The new session (`scheduling.sessions.Session`), or its replay.
+    """The new session (`scheduling.sessions.Session`), or its replay; with `payment` and `command` when money is due.
 
     409 slot_unavailable or price_changed, 422 outside_availability (with `reason`) or self_booking. When the coach
     edits the availability between our decision and the write, it is decided again, once.
@@ -72,6 +100,7 @@ def _decide_and_write(database: Database, request: BookingRequest) -> Any:
         decided_on=context["availability_version"],
         expected_price=request.expected_price and request.expected_price.model_dump(),
         note=request.note,
+        payment_method_id=request.payment_method_id and str(request.payment_method_id),
     )
 
 

@@ -38,41 +38,44 @@ class Refund(Output):
     amount: Money
 
 
+EXAMPLE: dict[str, Any] = {
+    "id": "36f3a6f7-6b06-4742-97cb-55ba40744261",
+    "coachId": "0f08551d-9a54-47e4-b942-7a387eda5385",
+    "menteeId": "3e2ec15d-3d13-4e0d-a65c-377bd7400497",
+    "coachName": "Casey Morgan",
+    "menteeName": "Jordan Rivera",
+    "type": "COACHING",
+    "status": "SCHEDULED",
+    "start": "2027-03-08T14:00:00Z",
+    "end": "2027-03-08T15:00:00Z",
+    "durationMinutes": 60,
+    "price": {"amount": 15000, "currency": "USD"},
+    "rateAtBooking": {"amount": 15000, "currency": "USD"},
+    "coachTimezone": "America/New_York",
+    "menteeTimezone": "Europe/London",
+    "note": None,
+    "holdExpiresAt": None,
+    "cancelledAt": None,
+    "cancelledBy": None,
+    "cancellationReason": None,
+    "rescheduledCount": 0,
+    "rescheduledAt": None,
+    "completedAt": None,
+    "noShowBy": None,
+    "refund": None,
+    "version": 1,
+    "createdAt": "2027-02-22T10:00:00Z",
+    "updatedAt": "2027-02-22T10:00:00Z",
+}
+
+
 class Session(Output):
     """A session as its participants see it. `rateAtBooking` (an hour's) stays, and so does `price` for its length.
 
     `type` is that of Calendly's event type where it was booked there, otherwise COACHING.
     """
 
-    model_config = example(
-        id="36f3a6f7-6b06-4742-97cb-55ba40744261",
-        coachId="0f08551d-9a54-47e4-b942-7a387eda5385",
-        menteeId="3e2ec15d-3d13-4e0d-a65c-377bd7400497",
-        coachName="Casey Morgan",
-        menteeName="Jordan Rivera",
-        type="COACHING",
-        status="SCHEDULED",
-        start="2027-03-08T14:00:00Z",
-        end="2027-03-08T15:00:00Z",
-        durationMinutes=60,
-        price={"amount": 15000, "currency": "USD"},
-        rateAtBooking={"amount": 15000, "currency": "USD"},
-        coachTimezone="America/New_York",
-        menteeTimezone="Europe/London",
-        note=None,
-        holdExpiresAt=None,
-        cancelledAt=None,
-        cancelledBy=None,
-        cancellationReason=None,
-        rescheduledCount=0,
-        rescheduledAt=None,
-        completedAt=None,
-        noShowBy=None,
-        refund=None,
-        version=1,
-        createdAt="2027-02-22T10:00:00Z",
-        updatedAt="2027-02-22T10:00:00Z",
-    )
+    model_config = example(**EXAMPLE)
 
     id: UUID
     coach_id: UUID

@@ -56,3 +56,13 @@ begin
   end if;
   return new;
 end $$;
+
+create or replace function private.hold_movement() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if to_jsonb(new) - '{payment_id,refund_id,dispute_id,invoice_id}'::text[] is distinct from to_jsonb(old) - '{payment_id,refund_id,dispute_id,invoice_id}'::text[]
+     or not jsonb_strip_nulls(to_jsonb(new)) @> jsonb_strip_nulls(to_jsonb(old)) then
+    raise exception using errcode = '42501', message = format('%s is append-only', tg_table_name);
+  end if;
+  return new;
+end $$;

@@ -53,6 +53,8 @@ begin
       perform private.finish_refund(mine.subject_id, stripe_id, error);
     elsif mine.kind = 'transfer.reverse' then
       perform private.finish_reversal(mine.subject_id, stripe_id, error);
+    elsif mine.kind like 'payment.%' or mine.kind = 'transfer.create' then
+      perform private.finish_payment_command(mine, stripe_id, error);
     elsif mine.kind = 'subscription.create' then
       -- Nothing was made at Stripe: the place of the one live subscription is free again.
       update private.subscription s set status = 'INCOMPLETE_EXPIRED', ended_at = private.now()

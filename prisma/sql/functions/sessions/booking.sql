@@ -115,8 +115,11 @@ $$;
 -- refused, 409 availability_changed, and decided again), everything else is checked here.
 -- Locks: both people in the order of their ids, then the coach's profile. A person may be coach in one booking and mentee in another at
 -- the same moment, so "coach, then mentee" would let two bookings wait for each other.
+-- What is due is paid by the mentee's plan, by his credit, or by a payment for which the time is held; the answer's `payment` and `command` say how.
+drop function if exists public.book_session(uuid, timestamptz, integer, uuid, integer, jsonb, text);
 create or replace function public.book_session(
-  coach_id uuid, start_at timestamptz, duration integer, schedule_id uuid, decided_on integer, expected_price jsonb default null, note text default null)
+  coach_id uuid, start_at timestamptz, duration integer, schedule_id uuid, decided_on integer, expected_price jsonb default null,
+  note text default null, payment_method_id uuid default null)
 returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 #variable_conflict use_variable
@@ -129,8 +132,12 @@ declare
   hours public.availability_schedule;
   price jsonb;
   bps integer := (private.setting('platform_fee_bps', '850') #>> '{}')::integer;
+  collected boolean;
   due boolean;
+  included uuid;
   on_account boolean;
+  method private.payment_method;
+  payment private.payment;
   made public.session;
 begin
   if answer is not null then
@@ -172,8 +179,18 @@ begin
     return private.end_idempotent(private.slot_unavailable());
   end if;
 
-  on_account := (price ->> 'amount')::bigint > 0 and private.pays_by_invoice(caller);
-  due := not on_account and (price ->> 'amount')::bigint > 0 and (private.setting('flag.session_payments', 'false') #>> '{}')::boolean;
+  collected := (price ->> 'amount')::bigint > 0 and (private.setting('flag.session_payments', 'false') #>> '{}')::boolean;
+  included := case when collected then private.including_subscription(caller, moment) end;
+  on_account := (price ->> 'amount')::bigint > 0 and included is null and private.pays_by_invoice(caller);
+  due := collected and not on_account;
+  method := private.own_payment_method(caller, payment_method_id);
+  answer := case when due then private.payment_refusal(coach.user_id, method, start_at) end;
+  if answer is not null then
+    return private.end_idempotent(answer);
+  end if;
+  if private.fee_waived(coach.user_id, caller) then
+    bps := 0;
+  end if;
   begin
     insert into public.session (
       coach_id, mentee_id, status, starts_at, ends_at, duration_minutes, buffer_before, buffer_after, blocked, coach_timezone, mentee_timezone,
@@ -191,11 +208,19 @@ begin
   end;
   if on_account then
     perform private.put_on_account(made);
+  elsif due then
+    payment := private.make_payment(made, included, method);
+    if payment.status = 'COMPLETED' then
+      update public.session s set status = 'SCHEDULED', hold_expires_at = null where s.id = made.id returning * into made;
+    end if;
   end if;
   insert into public.session_transition (session_id, to_status, actor, actor_id, request_id, occurred_at, version)
   values (made.id, made.status, 'MENTEE', caller, private.request_id(), moment, made.version);
   perform private.emit_session(made, 'MENTEE');
-  return private.end_idempotent(private.answer(201, private.session_json(made)));
+  -- A repeated request gets no command: it asks how things are.
+  answer := private.answer(201, private.session_json(made) || jsonb_build_object('payment', private.booked_payment_json(payment), 'command', null));
+  perform private.end_idempotent(answer);
+  return jsonb_set(answer, '{body,command}', coalesce(private.pay_for(payment, made), 'null'));
 end $$;
 
 create or replace function private.slot_unavailable() returns jsonb

@@ -17,7 +17,7 @@ create or replace function private.session_rules()
 returns table (action text, from_status text[], to_status text, actors text[], phases text[])
 language sql immutable set search_path = '' as $$
   values
-    ('confirm', '{PENDING_PAYMENT}'::text[], 'SCHEDULED', '{SYSTEM}'::text[], '{EARLY,LATE,OPENING,DURING}'::text[]),
+    ('confirm', '{PENDING_PAYMENT,EXPIRED}'::text[], 'SCHEDULED', '{SYSTEM}'::text[], '{EARLY,LATE,OPENING,DURING}'::text[]),
     ('expire', '{PENDING_PAYMENT}', 'EXPIRED', '{SYSTEM}', '{EARLY,LATE,OPENING,DURING,GRACE,AFTER}'),
     ('reschedule', '{SCHEDULED}', 'SCHEDULED', '{MENTEE}', '{EARLY}'),
     ('reschedule', '{SCHEDULED}', 'SCHEDULED', '{COACH,ADMIN}', '{EARLY,LATE}'),
