@@ -46,15 +46,20 @@ async def seed(base_url: str) -> None:
     async with aiohttp.ClientSession(base_url, raise_for_status=True) as http:
         for person in PEOPLE:
             async with http.post("/_dev/users", json=person) as answer:
-                token = (await answer.json())["token"]
+                made = await answer.json()
             if offer := COACHES.get(person["email"]):
-                await _publish(http, {"Authorization": f"Bearer {token}"}, offer)
+                await _publish(http, made["userId"], {"Authorization": f"Bearer {made['token']}"}, offer)
 
 
-async def _publish(http: aiohttp.ClientSession, signed_in: dict[str, str], offer: dict[str, Any]) -> None:
+async def _publish(http: aiohttp.ClientSession, user_id: str, signed_in: dict[str, str], offer: dict[str, Any]) -> None:
     profile = {"bio": offer["bio"], "specialties": offer["specialties"], "hourlyRate": offer["rate"]}
     async with http.post("/api/coach/profile", json=profile, headers=signed_in) as answer:
         version = (await answer.json())["data"]["version"]
+    if offer["rate"]["amount"]:
+        back = {"returnUrl": "https://app.example.com/payouts", "refreshUrl": "https://app.example.com/payouts"}
+        await http.post("/api/coach/payouts/onboarding", json=back, headers=signed_in)
+        await http.post("/_sim/stripe/_control", json={"onboard": {"coachId": user_id, "ready": True}})
+        await http.post("/_dev/drain")
     await http.patch("/api/coach/profile", json={"status": "PUBLISHED", "version": version}, headers=signed_in)
     opens, closes = offer["hours"]
     weekly = [{"day": day, "intervals": [{"from": opens, "to": closes}]} for day in WEEK]

@@ -144,7 +144,11 @@ def on_test_server(database: str, **more: str) -> dict[str, str]:
 
 
 def launched(directory: Path, environment: dict[str, str], *, port: int | None = None) -> Stack:
-    """Start a stack in `directory` and wait until it is ready; its console is stack.log in there."""
+    """Start a stack in `directory` and wait until it is ready; its console is stack.log in there.
+
+    Prices are agreed on in it and not collected, so that a test about times needs no account at Stripe; tests of
+    payments say so (`tests.support.story.paid_sessions`).
+    """
     port = port or free_port()
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "stack.log"
@@ -160,6 +164,8 @@ def launched(directory: Path, environment: dict[str, str], *, port: int | None =
     stack = Stack(f"http://127.0.0.1:{port}", process, directory)
     try:
         wait_until(lambda: _is_ready(stack, log), seconds=READY_SECONDS, what=f"the stack (see {log})")
+        with stack.database() as database:
+            database.execute("select private.set_setting('flag.session_payments', 'false')")
     except BaseException:
         stopped(stack, check=False)
         raise

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
@@ -96,8 +97,8 @@ class Stripe(Simulator):
             self.calls += 1
             number = f"req_{self.account.random(14)}"
             try:
-                self._admit(request)
-                status, body, replayed = self._once(request, await request.text(), operation, handler, number)
+                text = self._admit(request, await request.text())
+                status, body, replayed = self._once(request, text, operation, handler, number)
             except StripeError as error:
                 status, body, replayed = error.status, error.body, False
             headers = {"Request-Id": number, "Stripe-Version": API_VERSION}
@@ -107,11 +108,21 @@ class Stripe(Simulator):
 
         return answer
 
-    def _admit(self, request: web.Request) -> None:
-        if request.headers.get("Authorization") != f"Bearer {self._api_key}":
+    def _admit(self, request: web.Request, text: str) -> str:
+        """What is asked. With a publishable key, as Stripe.js has one, only by the client secret of one intent."""
+        key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if key.startswith("pk_test_"):
+            given = dict(parse_qsl(text if request.method == "POST" else request.query_string))
+            secret, name = given.pop("client_secret", ""), request.match_info.get("id", "")
+            found = self.store.get("payment_intent", name) or self.store.get("setup_intent", name)
+            if not found or found["client_secret"] != secret:
+                raise StripeError("This API call cannot be made with a publishable API key.", status=401)
+            return urlencode(given)
+        if key != self._api_key:
             raise StripeError("Invalid API Key provided.", status=401)
         if request.headers.get("Stripe-Version", API_VERSION) != API_VERSION:
             raise StripeError(f"This account is used with {API_VERSION} only.")
+        return text if request.method == "POST" else request.query_string
 
     def _once(
         self, request: web.Request, text: str, operation: str, handler: Handler, number: str
@@ -119,8 +130,7 @@ class Stripe(Simulator):
         """Answer a call; with a key that was used before, as before: declines and failures are kept, too."""
         self.tick()
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
-        form = text if request.method == "POST" else request.query_string
-        digest = hashlib.sha256(f"{request.method} {request.path}\n{form}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{request.method} {request.path}\n{text}".encode()).hexdigest()
         kept = self.store.get("idempotency", key) if key else None
         if kept and kept["at"] > self.account.now - KEPT_SECONDS:
             if kept["digest"] != digest:
@@ -129,7 +139,7 @@ class Stripe(Simulator):
                 )
                 raise StripeError(message, type="idempotency_error")
             return kept["status"], kept["body"], True
-        given = decode_form(form)
+        given = decode_form(text)
         given = parameters(operation, given) if operation else given
         self.account.request = {"id": number, "idempotency_key": key}
         if request.method != "GET":

@@ -1,7 +1,7 @@
 -- Defaults of the settings that operators may change; what is set already stays.
 insert into private.setting (key, value) values
   ('platform_fee_bps', '850'),
-  ('flag.session_payments', 'false'),
+  ('flag.session_payments', 'true'),
   ('dispute_loss_bearer', '"COACH"'),
   -- Besides USD, EUR and GBP. What is missing here has rules of its own at Stripe (docs/payments.md#currencies).
   ('currencies', '["AED", "AUD", "BRL", "CAD", "CHF", "CLP", "CZK", "DKK", "HKD", "INR", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PLN", "RON", "SEK", "SGD", "THB", "ZAR"]'),

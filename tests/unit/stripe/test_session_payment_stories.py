@@ -109,6 +109,19 @@ def test_what_makes_no_sense_is_refused(simulator: Simulated, wrong: dict[str, A
         paying(simulator, simulator.coach(), **wrong)
 
 
+def test_a_payment_page_pays_with_a_client_secret_and_can_do_nothing_else(simulator: Simulated) -> None:
+    intent = paying(simulator, simulator.coach())
+    page = stripe.StripeClient("pk_test_local", base_addresses={"api": simulator.url}, max_network_retries=0)
+    asked: Any = {"payment_method": "pm_card_visa"}
+    with pytest.raises(stripe.AuthenticationError):
+        page.v1.payment_intents.confirm(intent.id, asked)
+    with pytest.raises(stripe.AuthenticationError):
+        page.v1.balance_transactions.list()
+    asked["client_secret"] = intent.client_secret
+    done = page.v1.payment_intents.confirm(intent.id, asked)
+    assert done.status == "succeeded"
+
+
 def test_an_account_without_transfers_is_paid_nothing(simulator: Simulated) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         paying(simulator, simulator.coach(ready=False))
