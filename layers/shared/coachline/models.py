@@ -220,9 +220,22 @@ class Price(Money):
 
     @model_validator(mode="after")
     def _chargeable(self) -> "Price":
-        if fault := amount_fault(self.amount, self.currency):
-            wrong = PydanticCustomError("not_chargeable", "{detail}", {"detail": fault})
-            raise ValidationError.from_exception_data(
-                "Price", [InitErrorDetails(type=wrong, loc=("amount",), input=None)]
-            )
+        _refuse_amount(amount_fault(self.amount, self.currency))
         return self
+
+
+class PartOfPrice(Money):
+    """Money out of what was paid: more than nothing, however small, in the steps that Stripe has in that currency."""
+
+    amount: Annotated[int, Field(gt=0, le=MOST, examples=[7500])]
+
+    @model_validator(mode="after")
+    def _exists(self) -> "PartOfPrice":
+        _refuse_amount(amount_fault(self.amount, self.currency, minimum=False))
+        return self
+
+
+def _refuse_amount(fault: str | None) -> None:
+    if fault:
+        wrong = PydanticCustomError("amount", "{detail}", {"detail": fault})
+        raise ValidationError.from_exception_data("Money", [InitErrorDetails(type=wrong, loc=("amount",), input=None)])

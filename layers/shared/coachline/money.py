@@ -82,7 +82,7 @@ def part_of_refund(part: int, paid: int, before: int, refunded: int, currency: s
     part of 13725 gives 4420, 4421 and 4884 of refunds of 5000, 5000 and 5525.
     """
     step = CURRENCIES[currency].step
-    return half_up(part * (before + refunded), paid, step) - half_up(part * before, paid, step)
+    return half_up(part * (before + refunded), paid, step) - half_up(part * before, paid, step) if paid else 0
 
 
 def half_up(numerator: int, denominator: int, step: int = 1) -> int:

@@ -2,6 +2,7 @@
 
 import random
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -84,6 +85,14 @@ def test_prices_of_plans_and_of_durations_are_held_to_it_as_well(stack: Stack) -
     asked = coach.post("/api/coach/profile", {**PROFILE, "durationPrices": durations})
     assert list(errors(asked)) == ["#/durationPrices/1/price/currency"]
     assert coach.get("/api/coach/profile").status_code == 404  # nothing half-written
+
+
+def test_a_part_of_what_was_paid_is_held_to_the_steps_as_well(stack: Stack) -> None:
+    asked = {"amount": {"amount": 5124, "currency": "KWD"}, "reason": "GOODWILL", "note": "The sound failed."}
+    refused = stack.user("ADMIN").post(f"/api/payments/{uuid4()}/refunds", asked, key=uuid4().hex)
+    assert list(errors(refused)) == ["#/amount/amount"]
+    asked["amount"] = {"amount": 1, "currency": "USD"}  # below the minimum of a charge, and enough for a refund
+    assert stack.user("ADMIN").post(f"/api/payments/{uuid4()}/refunds", asked, key=uuid4().hex).status_code == 404
 
 
 @pytest.fixture

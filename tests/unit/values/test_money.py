@@ -98,6 +98,7 @@ def test_a_session_of_150_dollars_and_a_fee_of_the_mentee_is_refunded_in_three_p
     refunds, before = (5000, 5000, 5525), (0, 5000, 10_000)
     parts = [part_of_refund(13_725, 15_525, *each) for each in zip(before, refunds, strict=True)]
     assert parts == [4420, 4421, 4884]
+    assert part_of_refund(0, 0, 0, 0) == 0  # nothing was charged: a plan or credit had paid
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Input, Instant, Money, Output, example
+from coachline.models import Input, Instant, Money, Output, PartOfPrice, example
 from coachline.pagination import Keyset, PageQuery
 from coachline.payments import commands
 from coachline.payments.stripe_api import plain
@@ -83,12 +83,6 @@ class PaymentRefund(Output):
     created_at: Instant
 
 
-class Amount(Money):
-    """More than nothing."""
-
-    amount: Annotated[int, Field(gt=0, le=99_999_999, examples=[7500])]
-
-
 class RefundInput(Input):
     """What to give back, all that is left when no `amount` is named; where credit had paid a part, both in proportion.
 
@@ -99,7 +93,7 @@ class RefundInput(Input):
         amount={"amount": 7500, "currency": "USD"}, reason="GOODWILL", note="The sound failed for half of the session."
     )
 
-    amount: Amount | None = None
+    amount: PartOfPrice | None = None
     reason: GivenReason
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
 

@@ -28,7 +28,7 @@ language plpgsql stable set search_path = '' as $$
 declare
   step bigint := private.step_of(currency);
 begin
-  return private.half_up(part * (before + refunded), paid, step) - private.half_up(part * before, paid, step);
+  return case when paid = 0 then 0 else private.half_up(part * (before + refunded), paid, step) - private.half_up(part * before, paid, step) end;
 end $$;
 
 -- Prices may be in the currencies that every account of Stripe's takes, and in those that operators have enabled for theirs.

@@ -1,11 +1,7 @@
 -- What is given back of a payment, and what is taken back for it from those who had a share (docs/adr/068). A refund is a row first, then a
 -- command, then what Stripe says of it; nobody but Stripe says that it has succeeded.
 
--- part / whole of an amount, half-up to minor units.
-create or replace function private.share_of(amount bigint, part bigint, whole bigint) returns bigint
-language sql immutable set search_path = '' as $$
-  select case when whole = 0 then 0 else div(amount::numeric * part * 2 + whole, 2 * whole::numeric)::bigint end;
-$$;
+drop function if exists private.share_of(bigint, bigint, bigint);
 
 -- What was or is about to be given back of a payment, and what is left: money, and account credit. `taken` is what Stripe has taken back of the
 -- coach's transfer with it; `ahead` what it took with refunds that failed, which it does not undo, as far as no later refund has made use of it.
@@ -29,7 +25,7 @@ language plpgsql stable security definer set search_path = '' as $$
 declare
   t record := private.refund_totals(p);
 begin
-  money := private.share_of(p.charge_amount, t.money + t.credit + wanted, p.amount) - t.money;
+  money := private.half_up(p.charge_amount * (t.money + t.credit + wanted), p.amount, private.step_of(p.currency)) - t.money;
   money := least(greatest(money, wanted - t.credit_left, 0), t.money_left, wanted);
   credit := wanted - money;
 end $$;
@@ -72,13 +68,13 @@ begin
   insert into private.refund (payment_id, reason, note, initiator, requested_by, amount, credit_amount, currency, transfer_reversed_amount,
                               fee_reversed_amount, created_at, updated_at)
   values (p.id, reason, note, initiator, requested_by, split.money, split.credit, p.currency, taking,
-          private.share_of(p.application_fee_amount, t.taken + taking, p.charge_amount) - private.share_of(p.application_fee_amount, t.taken, p.charge_amount),
+          private.part_of_refund(p.application_fee_amount, p.charge_amount, t.taken, taking, p.currency),
           private.now(), private.now())
   returning * into made;
   insert into private.transfer_reversal (payment_id, refund_id, top_up, amount, currency, created_at)
   select p.id, made.id, r.top_up, r.amount, p.currency, private.now()
   from (values
-    (true, private.share_of(p.top_up_amount, t.money + t.credit + wanted, p.amount) - coalesce((
+    (true, private.half_up(p.top_up_amount * (t.money + t.credit + wanted), p.amount, private.step_of(p.currency)) - coalesce((
        select sum(v.amount) from private.transfer_reversal v where v.payment_id = p.id and v.top_up), 0)::bigint),
     (false, case when at_once then 0 else taking end)) r (top_up, amount)
   where r.amount > 0;
