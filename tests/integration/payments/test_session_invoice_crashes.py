@@ -132,10 +132,11 @@ def test_processes_killed_at_random_moments_leave_one_invoice_each(
         fill(w, SESSIONS)
         invoices = len(expected(w))
         killed = 0
-        while killed < KILLS:
-            done = chance.randrange(1 + (killed + 1) * invoices // (KILLS + 1))  # further and further into the work
+        while killed < KILLS and _sent(w) < invoices:
+            # Further and further into the work, which is four calls an invoice and those of the new customers.
+            until = w.stripe.calls() + chance.randrange(2, 2 + 7 * invoices // (KILLS + 1))
             worker = started(stack, w.stripe.url)
-            wait_until(lambda: worker.poll() is not None or _sent(w) >= done, seconds=600)  # noqa: B023 - at once
+            wait_until(lambda: worker.poll() is not None or w.stripe.calls() >= until, seconds=600)  # noqa: B023 - at once
             with suppress(subprocess.TimeoutExpired):
                 worker.wait(chance.random() / 10)
             if worker.poll() is None:
@@ -143,8 +144,14 @@ def test_processes_killed_at_random_moments_leave_one_invoice_each(
                 killed += 1
             worker.wait()
             assert worker.returncode in (-signal.SIGKILL, 0)
-        last = started(stack, w.stripe.url)
-        assert last.wait() == 0
+        assert killed > KILLS // 2
+        # On a slow machine a call may take too long; then the rest waits for the next run.
+        for _ in range(10):
+            assert started(stack, w.stripe.url).wait() == 0
+            if _sent(w) == invoices:
+                break
+            with stack.database() as database:
+                database.execute("update private.session_invoice set claimed_until = null where sent_at is null")
         assert check(w) == invoices
         with capsys.disabled():
             print(f"\n{SESSIONS} sessions on {invoices} invoices, killed {killed} times: one each")
