@@ -112,11 +112,13 @@ def test_an_admin_takes_the_role_and_cancels_what_is_ahead_in_one_go(stack: Stac
 
 
 def test_a_session_that_is_over_is_in_nobodys_way_and_is_not_cancelled(stack: Stack) -> None:
-    admin, coach, mentee = stack.user("ADMIN"), published_coach(stack), stack.user()
-    with stack.database() as database:
-        over = insert_session(database, coach.user_id, mentee.user_id, datetime.now(UTC) - timedelta(hours=2))
-    assert change(admin, coach, "MENTEE", cancelSessions=True).status_code == 200
-    assert mentee.get(f"/api/sessions/{over}").json()["data"]["status"] != "CANCELLED"
+    admin, mentee = stack.user("ADMIN"), stack.user()
+    for hours, cancelling in ((2, False), (4, True)):
+        coach, start = published_coach(stack), datetime.now(UTC) - timedelta(hours=hours)
+        with stack.database() as database:
+            over = insert_session(database, coach.user_id, mentee.user_id, start)
+        assert change(admin, coach, "MENTEE", cancelSessions=cancelling).status_code == 200
+        assert mentee.get(f"/api/sessions/{over}").json()["data"]["status"] != "CANCELLED"
 
 
 def test_a_change_is_of_the_version_that_was_read(stack: Stack) -> None:
