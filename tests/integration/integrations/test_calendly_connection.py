@@ -54,7 +54,7 @@ def test_a_connected_account_is_shown_with_its_event_types(calendly: Connected) 
     [kind] = calendly.coach.get("/api/calendly/event-types").json()["data"]
     assert (kind["name"], kind["mapping"]["sessionType"], kind["mismatches"]) == (
         "60 Minute Coaching Session",
-        "COACHING",
+        "FOLLOW_UP",
         [],
     )
 
