@@ -109,6 +109,9 @@ grant execute on function
   public.create_goal(jsonb), public.get_goal(uuid), public.list_goals(uuid, text, text, timestamptz, uuid, integer),
   public.update_goal(uuid, jsonb, integer, text), public.delete_goal(uuid),
   public.list_goal_progress(uuid, timestamptz, uuid, integer), public.add_goal_progress(uuid, jsonb),
+  public.list_referrals(timestamptz, uuid, integer), public.create_referral_code(), public.redeem_referral_code(text),
+  public.list_credit(bigint, integer), public.list_all_referrals(text, text, uuid, timestamptz, uuid, integer),
+  public.review_referral(uuid, text, text, integer),
   public.list_notifications(boolean, timestamptz, uuid, integer), public.read_notification(uuid), public.read_all_notifications(),
   public.get_notification_preferences(), public.save_notification_preferences(jsonb, integer),
   public.session_metrics(text, date, date, text), public.coach_metrics(uuid, date, date, text)
@@ -133,6 +136,7 @@ grant execute on function
   public.expire_session_holds(timestamptz, integer, uuid), public.advance_sessions(timestamptz, integer, uuid),
   public.send_session_reminders(timestamptz, integer, uuid), public.advance_goals(timestamptz, integer, uuid),
   public.apply_growth_events(jsonb), public.backfill_achievements(integer, uuid),
+  public.advance_referrals(timestamptz, integer, uuid), public.settle_referral(uuid),
   public.redeem_calendly_consent(text), public.connect_calendly(uuid, jsonb, text, text, integer), public.calendly_account(uuid, integer),
   public.take_calendly_token(uuid, integer, integer), public.renew_calendly_token(uuid, integer, text, text, integer),
   public.fail_calendly_refresh(uuid, integer, boolean), public.forget_calendly_token(uuid, integer),

@@ -19,6 +19,7 @@ WHEN, WHO = ["t", "2026-01-01T00:00:00+00:00"], ["u", str(uuid4())]
 NUMBER, TEXT = ["i", 7], ["s", "x"]
 LISTS: dict[str, list[Any]] = {
     "/api/admin/audit": [NUMBER],
+    "/api/admin/referrals": [WHEN, WHO],
     "/api/admin/users": [WHEN, WHO],
     "/api/admin/webhook-events": [WHEN, WHO],
     "/api/calendly/event-types": [TEXT, WHO],
@@ -35,6 +36,8 @@ LISTS: dict[str, list[Any]] = {
     "/api/members/{userId}/history": [NUMBER],
     "/api/notifications": [WHEN, WHO],
     "/api/plans": [WHEN, WHO],
+    "/api/referrals": [WHEN, WHO],
+    "/api/referrals/rewards": [NUMBER],
     "/api/sessions": [WHEN, WHO],
     "/api/sessions/{id}/history": [NUMBER],
     "/api/subscriptions": [WHEN, WHO],

@@ -35,6 +35,7 @@ LOGS = ("audit_log", "role_change")
 PUBLIC_FUNCTIONS = {"list_coaches", "get_coach", "get_unsubscription", "list_plans", "list_reviews", "unsubscribe"}
 SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "advance_goals",
+    "advance_referrals",
     "apply_growth_events",
     "backfill_achievements",
     "advance_sessions",
@@ -91,6 +92,7 @@ SERVICE_FUNCTIONS = calendly.SERVICE_FUNCTIONS | {
     "roll_up_metrics",
     "send_session_reminders",
     "set_cursor",
+    "settle_referral",
     "stage_member_import",
     "stale_next_free",
     "stripe_write_position",

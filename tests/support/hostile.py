@@ -10,7 +10,7 @@ import httpx
 import psycopg
 from psycopg.rows import DictRow
 
-from tests.support import billing, growth, notifications
+from tests.support import billing, growth, notifications, referrals
 from tests.support.stack import ROOT, SignedIn, Stack
 from tests.support.story import (
     APPLICATION,
@@ -72,6 +72,7 @@ class World:
     notification_id: str
     definition_id: str
     grant_id: str
+    referral_id: str
 
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
@@ -167,6 +168,7 @@ def make_world(stack: Stack) -> World:
         payment_id=unpaid["paymentId"],
         goal_id=mentee.post("/api/goals", GOAL).json()["data"]["id"],
         notification_id=notifications.told(stack, mentee),
+        referral_id=referrals.waiting(stack, mentee),
         **growth.achieved(mentee, admin),
     )
 
@@ -255,7 +257,7 @@ def writes(world: World) -> dict[tuple[str, str], Write]:
         ("PATCH", "/api/members/{userId}", world.admin, {"bio": "Twenty years of listings."}),
         ("POST", "/api/members/{userId}/revert", world.admin, {"asOf": world.free_start, "version": member["version"]}),
         ("POST", "/api/members/validate", world.mentee, {"memberType": "Affiliate", "languages": ["English"]}),
-        *(write for each in (billing, growth, notifications) for write in each.writes(world)),
+        *(write for each in (billing, growth, notifications, referrals) for write in each.writes(world)),
         ("POST", "/api/user/role/preview", world.admin, {"userIds": [world.newcomer.user_id], "add": ["COACH"]}),
         ("PUT", "/api/user/role", world.admin, {**roles, "roles": ["MENTEE", "COACH"], "reason": "Approved"}),
     ]

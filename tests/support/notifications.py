@@ -53,6 +53,13 @@ ACHIEVEMENT = {
     "period": "2027-03",
     "earnedAt": "2027-03-08T15:00:00+00:00",
 }
+REFERRAL = {
+    "referralId": SESSION_ID,
+    "userId": USER,
+    "side": "REFERRER",
+    "status": "REWARDED",
+    "reward": {"amount": 2500, "currency": "USD"},
+}
 PAYLOADS: dict[str, dict[str, Any]] = {
     "SessionScheduled": SESSION,
     "SessionRescheduled": SESSION | {"previousStart": "2027-03-05T19:30:00+00:00"},
@@ -100,6 +107,10 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "RoleRequestRejected": {"userId": USER, "role": "COACH", "reason": "The licence has expired"},
     "UserRolesChanged": {"userId": USER, "reason": "Agreed by phone", **ROLES},
     "UserReactivated": {"userId": USER, "reason": "Identity confirmed"},
+    "ReferralRewarded": REFERRAL,
+    "ReferralRejected": REFERRAL | {"status": "REJECTED"},
+    "ReferralClawedBack": REFERRAL | {"status": "REJECTED"},
+    "ReferralFlagged": {"referralId": SESSION_ID, "flags": ["SAME_CARD", "SAME_PHONE"]},
     "MemberImportFinished": IMPORT,
 }
 

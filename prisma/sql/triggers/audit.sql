@@ -5,7 +5,7 @@ begin
   foreach target in array array['public.user_account', 'public.user_role', 'public.role_request', 'public.coach_profile', 'public.coach_rate',
                                 'public.availability_schedule', 'public.session', 'public.review', 'public.notification_preference', 'private.calendly_connection',
                                 'private.calendly_event_type', 'private.setting',
-                                'private.plan', 'private.plan_price', 'private.refund', 'private.dispute'] loop
+                                'private.plan', 'private.plan_price', 'private.referral', 'private.refund', 'private.dispute'] loop
     execute format('drop trigger if exists audit on %s', target);
     execute format('create trigger audit after insert or update or delete on %s for each row execute function private.audit()', target);
   end loop;

@@ -3,7 +3,7 @@ declare
   target text;
 begin
   foreach target in array array['public.role_request', 'public.availability_schedule', 'public.session', 'public.review',
-                                'private.plan'] loop
+                                'private.plan', 'private.referral'] loop
     execute format('drop trigger if exists touch on %s', target);
     execute format('create trigger touch before update on %s for each row execute function private.touch()', target);
   end loop;

@@ -79,6 +79,18 @@ TYPES = (
         "roles_changed", "UserRolesChanged", "Changes of your roles", ("userId",), required=True, unless="roleRequestId"
     ),
     NotificationType("account_reactivated", "UserReactivated", "Your account", ("userId",), required=True),
+    NotificationType(
+        "referral_rewarded", "ReferralRewarded", "Rewards of referrals", ("userId",), unless="withoutReward"
+    ),
+    NotificationType("referral_rejected", "ReferralRejected", "Referrals that earn nothing", ("userId",)),
+    NotificationType(
+        "referral_clawed_back",
+        "ReferralClawedBack",
+        "Rewards that were taken back",
+        ("userId",),
+        unless="withoutReward",
+    ),
+    NotificationType("referral_flagged", "ReferralFlagged", "Referrals to decide about", ("role:ADMIN",), email=False),
     NotificationType("member_import_finished", "MemberImportFinished", "Imports of members", ("createdBy",)),
 )
 BY_NAME = {each.type: each for each in TYPES}

@@ -24,6 +24,7 @@ WITH = ("With", "{other}")
 GOAL = ("Open the goal", "/goals/{goalId}")
 PROGRESS = ("Progress", "{progress}")
 ACHIEVEMENTS = ("Your achievements", "/achievements")
+REWARDS = ("Open your rewards", "/referrals/rewards")
 BILLING = ("Open billing", "/billing")
 
 TEXTS = {
@@ -271,6 +272,34 @@ TEXTS = {
         (),
         (),
         ("Open Coachline", "/"),
+    ),
+    "referral_rewarded": Text(
+        "Your reward of {reward} is here",
+        "A referral has earned you {reward} of credit.",
+        ("It pays for your next session, without your doing anything.",),
+        (("Credit", "{reward}"),),
+        REWARDS,
+    ),
+    "referral_rejected": Text(
+        "A referral earns no reward",
+        "One of your referrals does not meet the terms, so it earns no reward.",
+        ("If you think that is a mistake, write to us.",),
+        (),
+        REWARDS,
+    ),
+    "referral_clawed_back": Text(
+        "A reward was taken back",
+        "The session behind one of your rewards is no longer paid, or the referral did not meet the terms.",
+        ("What of it you have spent is taken from the credit that comes next, and never asked for in money.",),
+        (("Credit", "{reward}"),),
+        REWARDS,
+    ),
+    "referral_flagged": Text(
+        "A referral waits for a decision",
+        "Both sides of a referral may be one person. It earns nothing until an administrator has decided.",
+        (),
+        (("Signs", "{flags}"),),
+        ("Open the review", "/admin/referrals?review=PENDING"),
     ),
     "member_import_finished": Text(
         "Your import of members is finished",

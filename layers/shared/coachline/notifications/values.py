@@ -69,8 +69,9 @@ def values_of(
             found[target] = moment(payload[name], timezone, locale)
     if payload.get("start"):
         found["shortWhen"] = moment(payload["start"], timezone, locale, short=True)
-    found["price"] = money(payload.get("price"))
+    found["price"], found["reward"] = money(payload.get("price")), money(payload.get("reward"))
     found["amountDue"] = money(payload.get("amountDue"))
+    found["flags"] = found["flags"].replace("_", " ").lower()
     found["refund"] = money((payload.get("refund") or {}).get("amount"))
     return found
 

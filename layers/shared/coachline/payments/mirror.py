@@ -95,6 +95,7 @@ def payment_method_row(method: Mapping[str, Any]) -> Row:
         "type": method["type"],
         "brand": details.get("brand") or details.get("bank_name"),
         "last4": details.get("last4") or None,
+        "fingerprint": details.get("fingerprint"),
         "expires_month": details.get("exp_month"),
         "expires_year": details.get("exp_year"),
         "created_at": instant(method["created"]),

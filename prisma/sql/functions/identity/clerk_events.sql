@@ -64,6 +64,7 @@ begin
     where u.id = gone.id;
     perform private.erase_member(gone.id);
     perform private.erase_growth(gone.id);
+    perform private.close_referrals(gone.id);
     perform private.erase_notifications(gone.id);
     perform private.emit('UserDeleted', jsonb_build_object('userId', gone.id));
   end if;

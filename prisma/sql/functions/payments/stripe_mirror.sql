@@ -191,15 +191,15 @@ begin
   update private.payment_method m set is_default = false
   where m.user_id = person and m.is_default and m.stripe_payment_method_id is distinct from default_method;
   insert into private.payment_method as m (
-    user_id, stripe_payment_method_id, type, brand, last4, expires_month, expires_year, is_default, created_at, updated_at)
-  select person, e ->> 'id', e ->> 'type', e ->> 'brand', e ->> 'last4', (e ->> 'expires_month')::integer, (e ->> 'expires_year')::integer,
-         (e ->> 'id') = coalesce(default_method, ''), (e ->> 'created_at')::timestamptz, private.now()
+    user_id, stripe_payment_method_id, type, brand, last4, fingerprint, expires_month, expires_year, is_default, created_at, updated_at)
+  select person, e ->> 'id', e ->> 'type', e ->> 'brand', e ->> 'last4', e ->> 'fingerprint', (e ->> 'expires_month')::integer,
+         (e ->> 'expires_year')::integer, (e ->> 'id') = coalesce(default_method, ''), (e ->> 'created_at')::timestamptz, private.now()
   from jsonb_array_elements(methods) e
   on conflict (stripe_payment_method_id) do update set
-    brand = excluded.brand, last4 = excluded.last4, expires_month = excluded.expires_month, expires_year = excluded.expires_year,
+    brand = excluded.brand, last4 = excluded.last4, fingerprint = excluded.fingerprint, expires_month = excluded.expires_month, expires_year = excluded.expires_year,
     is_default = excluded.is_default, detached_at = null, updated_at = excluded.updated_at
-  where (m.brand, m.last4, m.expires_month, m.expires_year, m.is_default, m.detached_at)
-        is distinct from (excluded.brand, excluded.last4, excluded.expires_month, excluded.expires_year, excluded.is_default, null);
+  where (m.brand, m.last4, m.fingerprint, m.expires_month, m.expires_year, m.is_default, m.detached_at)
+        is distinct from (excluded.brand, excluded.last4, excluded.fingerprint, excluded.expires_month, excluded.expires_year, excluded.is_default, null);
   return private.answer(200, jsonb_build_object('state', 'written'));
 end $$;
 
