@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-growth bench-webhooks bench-members bench-admin test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths test-invoicing bench-invoicing
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-growth bench-webhooks bench-members bench-admin test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths test-invoicing bench-invoicing test-referrals
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -56,6 +56,9 @@ test-hostile: install  ## Hostile input at length: HOSTILE_EXAMPLES (100) of eac
 
 test-crashes: install  ## kill -9 of every part in booking storms, at length: CRASH_CYCLES (5), CRASH_SEED (1)
 	@CRASH_CYCLES=$${CRASH_CYCLES:-5} $(RUN) -m pytest -q -s tests/integration/devstack/test_crashes.py
+
+test-referrals: install  ## Random lives of people who bring each other, at length: REFERRAL_LIVES (50) of REFERRAL_STEPS (60)
+	@REFERRAL_LIVES=$${REFERRAL_LIVES:-50} REFERRAL_STEPS=$${REFERRAL_STEPS:-60} $(RUN) -m pytest -q -s tests/integration/growth/test_referral_money.py
 
 test-stateful: install  ## Random lives of sessions, at length: STATEFUL_EXAMPLES (50) of STATEFUL_STEPS (40)
 	@STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-50} STATEFUL_STEPS=$${STATEFUL_STEPS:-40} $(RUN) -m pytest -q -s tests/integration/sessions/test_stateful.py

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from psycopg.rows import DictRow
 
 from tests.support.growth import BROKEN_ACCOUNTS
+from tests.support.ledger import Ledger
 from tests.support.sessions import insert_session
 from tests.support.stack import SignedIn, Stack
 from tests.support.story import published_coach
@@ -136,54 +136,6 @@ def test_twenty_at_once_take_no_more_than_there_is(stack: Stack, coach: SignedIn
     assert at_once("claw_back_credit", *[(mentee.user_id, "USD", 2500, "gift")] * 20) == [300] * 20
     assert account(database, mentee.user_id) == (0, 2200)
     assert database.execute(BROKEN_ACCOUNTS).fetchall() == []
-
-
-@dataclass
-class Ledger:
-    """What an account must be, kept the slow way."""
-
-    balance: int = 0
-    owed: int = 0
-    given: dict[str, int] = field(default_factory=dict)
-    clawed: dict[str, int] = field(default_factory=dict)
-    taken: dict[int, int] = field(default_factory=dict)
-    returned: dict[int, int] = field(default_factory=dict)
-
-    def receive(self, amount: int) -> None:
-        settled = min(self.owed, amount)
-        self.owed -= settled
-        self.balance += amount - settled
-
-    def grant(self, key: str, amount: int) -> int:
-        if key not in self.given:
-            self.given[key] = amount
-            self.receive(amount)
-        return self.given[key]
-
-    def take(self, session: int, wanted: int) -> int:
-        if session not in self.taken:
-            taken = min(wanted, self.balance)
-            if taken == 0:
-                return 0
-            self.taken[session] = taken
-            self.balance -= taken
-        return self.taken[session]
-
-    def give_back(self, session: int, amount: int | None) -> int:
-        left = self.taken.get(session, 0) - self.returned.get(session, 0)
-        back = left if amount is None else min(amount, left)
-        self.returned[session] = self.returned.get(session, 0) + back
-        self.receive(back)
-        return back
-
-    def claw_back(self, key: str, amount: int) -> int:
-        if not self.given:
-            return 0
-        if key not in self.clawed:
-            self.clawed[key] = min(amount, self.balance)
-            self.balance -= self.clawed[key]
-            self.owed += amount - self.clawed[key]
-        return self.clawed[key]
 
 
 KEYS, AMOUNTS = st.sampled_from("abcd"), st.integers(1, 3000)
