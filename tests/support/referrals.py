@@ -72,6 +72,33 @@ def pay(database: Database, session_id: str, *, credit: int = 0) -> None:
     database.execute(PAYMENT, {"session": session_id, "credit": credit})
 
 
+def on_account(database: Database, session_id: str) -> str:
+    """Puts it on an invoice that is open, and answers what Stripe calls that."""
+    invoice = f"in_{uuid4().hex}"
+    database.execute(
+        """with v as (
+             insert into private.invoice (user_id, stripe_invoice_id, status, currency, subtotal, total, amount_due,
+               amount_paid, amount_remaining, period_start, period_end, created_at)
+             select s.mentee_id, %(invoice)s, 'OPEN', s.currency, s.price_amount, s.price_amount, s.price_amount, 0,
+                    s.price_amount, s.starts_at, s.ends_at, s.ends_at from session s where s.id = %(session)s
+             returning id, total, period_start, period_end),
+           l as (
+             insert into private.invoice_line (invoice_id, position, amount, period_start, period_end)
+             select v.id, 1, v.total, v.period_start, v.period_end from v),
+           i as (
+             insert into private.session_invoice (
+               mentee_id, coach_id, currency, month, total, fee, stripe_invoice_id, sent_at)
+             select s.mentee_id, s.coach_id, s.currency, date_trunc('month', s.ends_at), s.price_amount, s.fee_amount,
+                    %(invoice)s, s.ends_at from session s where s.id = %(session)s returning id)
+           insert into private.session_on_account (
+             session_id, mentee_id, coach_id, currency, amount, fee, session_invoice_id, settled_at)
+           select s.id, s.mentee_id, s.coach_id, s.currency, s.price_amount, s.fee_amount, i.id, s.ends_at
+           from session s, i where s.id = %(session)s""",
+        {"invoice": invoice, "session": session_id},
+    )
+    return invoice
+
+
 def refund(database: Database, session_id: str, amount: int) -> None:
     database.execute(
         """update private.payment set refunded_amount = refunded_amount + %(amount)s,

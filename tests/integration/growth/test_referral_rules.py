@@ -22,6 +22,7 @@ from tests.support.referrals import (
     credit,
     dispute,
     held,
+    on_account,
     pay,
     redeem,
     refund,
@@ -177,6 +178,21 @@ def test_only_a_lost_dispute_takes_a_reward_back(pair: Pair, kind: str, outcome:
     tell(pair.stack, session, "DisputeClosed")
     assert pair.status == status
     assert pair.credit == ((REWARD, REWARD) if status == "REWARDED" else (0, 0))
+
+
+def test_a_session_on_account_counts_once_its_invoice_is_paid(pair: Pair) -> None:
+    session = pair.session(paid=False)
+    invoice = on_account(pair.database, session)
+    advance(pair.stack, pair.since + 2 * DAY)
+    assert pair.status == "SIGNED_UP"
+    pair.database.execute(
+        "update private.invoice set status = 'PAID', paid_at = %s where stripe_invoice_id = %s",
+        [pair.since + 20 * DAY, invoice],
+    )
+    advance(pair.stack, pair.since + 21 * DAY)
+    assert pair.status == "QUALIFIED"
+    assert pair.settle(20 * DAY + HOLD - timedelta(seconds=1)) == "QUALIFIED"
+    assert pair.settle(20 * DAY + HOLD) == "REWARDED"
 
 
 def test_nobody_is_rewarded_while_either_is_suspended(pair: Pair) -> None:

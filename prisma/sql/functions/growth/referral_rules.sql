@@ -1,16 +1,21 @@
 -- What becomes of a referral: private.settle_referral works it out from the state of things, so events may come again, late and in any order
 -- (docs/adr/048).
 
--- What of a session's price was paid in money and is still with us, in minor units; and whether the bank is asking for it back. Credit is not money:
--- else rewards would earn rewards.
-create or replace function private.money_kept(session_id uuid, out amount bigint, out contested boolean)
+-- What of a session's price was paid in money, by a payment or with a month's invoice, and is still with us, in minor units; since when; and
+-- whether the bank is asking for it back. Credit is not money: else rewards would earn rewards.
+drop function if exists private.money_kept(uuid);
+create or replace function private.money_kept(session_id uuid, out amount bigint, out contested boolean, out since timestamptz)
 language plpgsql stable security definer set search_path = '' as $$
 begin
   select coalesce(sum(p.paid_amount - p.refunded_amount) filter (where p.paid_at is not null and not exists (
            select 1 from private.dispute d where d.payment_id = p.id and d.kind = 'CHARGEBACK' and d.status = 'LOST')), 0),
          coalesce(bool_or(exists (
-           select 1 from private.dispute d where d.payment_id = p.id and d.kind = 'CHARGEBACK' and d.closed_at is null)), false)
-  into amount, contested from private.payment p where p.session_id = money_kept.session_id and not p.surplus;
+           select 1 from private.dispute d where d.payment_id = p.id and d.kind = 'CHARGEBACK' and d.closed_at is null)), false),
+         max(p.paid_at)
+  into amount, contested, since from private.payment p where p.session_id = money_kept.session_id and not p.surplus;
+  select money_kept.amount + coalesce(sum(a.amount), 0), greatest(money_kept.since, max(v.paid_at)) into amount, since
+  from private.session_on_account a join private.session_invoice i on i.id = a.session_invoice_id
+  join private.invoice v on v.stripe_invoice_id = i.stripe_invoice_id and v.status = 'PAID' where a.session_id = money_kept.session_id;
 end $$;
 
 -- The referee's first session since he redeemed that is completed and paid, and what it is worth to both, by the terms of today.
@@ -19,12 +24,13 @@ create or replace function private.qualifying_session(
 language plpgsql stable security definer set search_path = '' as $$
 begin
   select s.id, s.currency, (t.terms ->> 'referrer')::bigint, (t.terms ->> 'referee')::bigint, (t.terms ->> 'minimumPaid')::bigint,
-         greatest(s.completed_at, (select max(p.paid_at) from private.payment p where p.session_id = s.id))
+         greatest(s.completed_at, k.since)
   into session_id, currency, referrer_amount, referee_amount, minimum_paid, since
   from public.session s
   cross join lateral (select private.setting('referrals') -> 'rewards' -> s.currency) t (terms)
+  cross join lateral private.money_kept(s.id) k
   where s.mentee_id = r.referee_id and s.status = 'COMPLETED' and s.completed_at >= r.redeemed_at and s.completed_at < r.expires_at
-    and (private.money_kept(s.id)).amount >= (t.terms ->> 'minimumPaid')::bigint
+    and k.amount >= (t.terms ->> 'minimumPaid')::bigint
   order by s.completed_at, s.id limit 1;
 end $$;
 
