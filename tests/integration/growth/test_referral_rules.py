@@ -111,10 +111,10 @@ def test_sessions_before_the_code_and_after_its_time_do_not_count(pair: Pair) ->
 def test_a_refund_during_the_hold_leaves_it_to_the_next_session(pair: Pair) -> None:
     first = pair.session()
     refund(pair.database, first, PRICE - MINIMUM)
-    tell(pair.stack, first, "RefundCompleted")
+    tell(pair.stack, first, "RefundSucceeded")
     assert pair.status == "QUALIFIED"
     refund(pair.database, first, 1)
-    tell(pair.stack, first, "RefundCompleted")
+    tell(pair.stack, first, "RefundSucceeded")
     assert (pair.status, pair.settle(2 * DAY + HOLD)) == ("SIGNED_UP", "SIGNED_UP")
     pair.session(5 * DAY)
     assert pair.settle(2 * DAY + HOLD) == "QUALIFIED"
@@ -128,9 +128,12 @@ def test_a_refund_during_the_hold_leaves_it_to_the_next_session(pair: Pair) -> N
 def test_a_refund_after_the_reward_takes_it_back_for_good(pair: Pair) -> None:
     session = pair.session()
     assert pair.settle(DAY + HOLD) == "REWARDED"
-    refund(pair.database, session, PRICE)
+    refund(pair.database, session, PRICE - MINIMUM)
+    tell(pair.stack, session, "RefundSucceeded")
+    assert (pair.status, pair.credit) == ("REWARDED", (REWARD, REWARD))
+    refund(pair.database, session, 1)
     for _ in range(3):
-        tell(pair.stack, session, "RefundCompleted")
+        tell(pair.stack, session, "RefundSucceeded")
     assert (pair.status, pair.credit) == ("REJECTED", (0, 0))
     pair.session(3 * DAY)
     assert (pair.settle(30 * DAY), pair.credit) == ("REJECTED", (0, 0))
@@ -144,7 +147,7 @@ def test_a_reward_that_was_spent_is_taken_from_what_comes_next(pair: Pair) -> No
     take = "select private.take_credit(%s, 'USD', 2000, %s) as it"
     assert pair.database.execute(take, [pair.referrer.user_id, booked]).fetchone() == {"it": 2000}
     refund(pair.database, session, PRICE)
-    tell(pair.stack, session, "RefundCompleted")
+    tell(pair.stack, session, "RefundSucceeded")
     assert pair.credit == (0, 0)
     pair.database.execute("select private.return_credit(%s)", [booked])
     assert pair.credit == (0, 0)  # the booking was called off: what it gives back is what the reward was

@@ -26,7 +26,7 @@ from tests.support.referrals import (
     tell,
     told,
 )
-from tests.support.stack import SignedIn, Stack
+from tests.support.stack import SignedIn, Stack, wait_until
 from tests.support.story import iso, published_coach
 
 DAY = timedelta(days=1)
@@ -161,6 +161,23 @@ def test_a_loop_cannot_be_closed_by_those_who_close_it_at_once(stack: Stack, peo
     assert answers.count((201, "")) == people - 1
     assert answers.count((422, "referral_code_invalid")) == 3
     assert len(answers) == 3 * people
+
+
+def test_two_halves_of_a_loop_that_share_nobody_are_not_both_redeemed(stack: Stack, database: Database) -> None:
+    """Nobody's row is in both requests, and both have looked before either is stored."""
+    a, b, c, d = (stack.user() for _ in range(4))
+    brought(b, a)
+    brought(d, c)
+    halves = [(b, code_of(c)), (d, code_of(a))]
+    waiting = """select count(*) as it from pg_locks l join pg_database d on d.oid = l.database
+                 where d.datname = current_database() and not l.granted and l.locktype in ('relation', 'advisory')"""
+    with ThreadPoolExecutor(2) as pool:
+        with stack.database() as other, other.transaction():
+            other.execute("lock table private.referral in share mode")  # may be read, and not be written
+            asked = [pool.submit(redeem, who, given) for who, given in halves]
+            wait_until(lambda: database.execute(waiting).fetchone() == {"it": 2}, what="both requests waiting")
+        answers = sorted(refusal(each.result()) for each in asked)
+    assert answers == [(201, ""), (422, "referral_code_invalid")]
 
 
 def issue_until_none_is_free(database: Database) -> None:

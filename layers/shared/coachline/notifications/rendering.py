@@ -6,7 +6,8 @@ from html import escape
 from typing import Any
 
 from coachline.notifications.catalogue import BY_NAME
-from coachline.notifications.texts import TEXTS, Text
+from coachline.notifications.text import Text
+from coachline.notifications.texts import TEXTS
 from coachline.notifications.values import Values, values_of
 
 _UNKNOWN = Text("A notification", "Something happened that this version has no words for.")

@@ -4,19 +4,8 @@ In braces stand names of `values.values_of`. A fact whose value is empty is left
 link and where it leads on the web front end.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Text:
-    """A subject, a first paragraph that says all in one, further ones, facts, and where to go on."""
-
-    subject: str
-    lead: str
-    more: tuple[str, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
-    action: tuple[str, str] | None = None
-
+from coachline.notifications.referral_texts import REFERRALS
+from coachline.notifications.text import Text
 
 SESSION = ("Open the session", "/sessions/{sessionId}")
 WHEN = ("When", "{when}")
@@ -24,10 +13,9 @@ WITH = ("With", "{other}")
 GOAL = ("Open the goal", "/goals/{goalId}")
 PROGRESS = ("Progress", "{progress}")
 ACHIEVEMENTS = ("Your achievements", "/achievements")
-REWARDS = ("Open your rewards", "/referrals/rewards")
 BILLING = ("Open billing", "/billing")
 
-TEXTS = {
+TEXTS = REFERRALS | {
     "session_scheduled": Text(
         "Booked: {other}, {shortWhen}",
         "Your session with {other} is booked.",
@@ -272,34 +260,6 @@ TEXTS = {
         (),
         (),
         ("Open Coachline", "/"),
-    ),
-    "referral_rewarded": Text(
-        "Your reward of {reward} is here",
-        "A referral has earned you {reward} of credit.",
-        ("It pays for your next session, without your doing anything.",),
-        (("Credit", "{reward}"),),
-        REWARDS,
-    ),
-    "referral_rejected": Text(
-        "A referral earns no reward",
-        "One of your referrals does not meet the terms, so it earns no reward.",
-        ("If you think that is a mistake, write to us.",),
-        (),
-        REWARDS,
-    ),
-    "referral_clawed_back": Text(
-        "A reward was taken back",
-        "The session behind one of your rewards is no longer paid, or the referral did not meet the terms.",
-        ("What of it you have spent is taken from the credit that comes next, and never asked for in money.",),
-        (("Credit", "{reward}"),),
-        REWARDS,
-    ),
-    "referral_flagged": Text(
-        "A referral waits for a decision",
-        "Both sides of a referral may be one person. It earns nothing until an administrator has decided.",
-        (),
-        (("Signs", "{flags}"),),
-        ("Open the review", "/admin/referrals?review=PENDING"),
     ),
     "member_import_finished": Text(
         "Your import of members is finished",
