@@ -230,7 +230,7 @@ def test_sessions_and_reviews_count_by_themselves_once(stack: Stack) -> None:
     starts = (TODAY - 10 * DAY).isoformat()
     fields = {"source": "AUTOMATIC", "startsOn": starts, "milestones": []}
     hours = make(coach, type="HOURS", targetValue=2, **fields)
-    assert (hours["value"], hours["percent"]) == (1.66, 83)
+    assert (hours["value"], hours["percent"]) == (1.67, 83)
     assert make(other, type="SESSIONS", targetValue=2, **fields)["status"] == "COMPLETED"
     refused = coach.post(f"/api/goals/{hours['id']}/progress", {"amount": 1})
     assert (refused.status_code, refused.json()["code"]) == (409, "goal_is_automatic")

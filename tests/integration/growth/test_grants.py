@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from threading import Barrier
 from typing import Any
 from uuid import uuid4
@@ -37,11 +38,11 @@ def rules(admin: SignedIn) -> None:
         assert define(admin, *rule).status_code == 201
 
 
-def slow(definitions: list[DictRow], facts: list[tuple[str, str, float, datetime]]) -> set[tuple[Any, ...]]:
+def slow(definitions: list[DictRow], facts: list[tuple[str, str, float | Fraction, datetime]]) -> set[tuple[Any, ...]]:
     """Walk through what each person did, one definition at a time."""
     earned: dict[tuple[str, str, str], datetime] = {}
     for rule in definitions:
-        state: dict[tuple[str, str], float] = {}
+        state: dict[tuple[str, str], float | Fraction] = {}
         for who, metric, value, moment in sorted(facts, key=lambda fact: fact[3]):
             if metric != rule["metric"]:
                 continue
@@ -53,7 +54,7 @@ def slow(definitions: list[DictRow], facts: list[tuple[str, str, float, datetime
                 holds = {"AT_LEAST": value >= mark, "AT_MOST": value <= mark, "EXACTLY": value == mark}
                 now = so_far + 1 if holds[rule["operator"]] else 0
             state[who, period] = now
-            if now >= (rule["streak"] or mark):
+            if round(float(now), 2) >= (rule["streak"] or mark):
                 earned.setdefault((who, rule["code"], period), moment)
     return {(*key, moment) for key, moment in earned.items()}
 
@@ -61,7 +62,7 @@ def slow(definitions: list[DictRow], facts: list[tuple[str, str, float, datetime
 steps = st.tuples(
     st.sampled_from(["session", "session", "review", "review", "goal"]),
     st.integers(0, 1),  # whose
-    st.sampled_from([15, 60, 90]),  # minutes of a session
+    st.sampled_from([15, 20, 50, 90]),  # minutes of a session
     st.integers(1, 5),  # stars of a review
     st.integers(1, 60 * 24 * 9),  # minutes after the step before
     st.booleans(),  # whether what is waiting is delivered now
@@ -77,7 +78,7 @@ def test_live_grants_are_those_of_a_backfill_and_of_a_walk_through_the_history(
     random: Any,
 ) -> None:
     people = two_coaches(database)
-    facts: list[tuple[str, str, float, datetime]] = []
+    facts: list[tuple[str, str, float | Fraction, datetime]] = []
     waiting: list[dict[str, Any]] = []
     past: list[dict[str, Any]] = []
     unreviewed: dict[int, list[str]] = {0: [], 1: []}
@@ -93,8 +94,8 @@ def test_live_grants_are_those_of_a_backfill_and_of_a_walk_through_the_history(
             unreviewed[side].append(made)
             facts += [(coach, "SESSIONS_AS_COACH", 1, moment), (mentee, "SESSIONS_AS_MENTEE", 1, moment)]
             facts += [
-                (coach, "HOURS_AS_COACH", minutes / 60, moment),
-                (mentee, "HOURS_AS_MENTEE", minutes / 60, moment),
+                (coach, "HOURS_AS_COACH", Fraction(minutes, 60), moment),
+                (mentee, "HOURS_AS_MENTEE", Fraction(minutes, 60), moment),
             ]
         elif kind == "review" and unreviewed[side]:
             database.execute(

@@ -15,7 +15,9 @@ from coachline.growth import achievements
 from tests.integration.growth.test_goals import look, make
 from tests.support.achievements import grants, told, waiting_person
 from tests.support.mortal import Mortal
+from tests.support.sessions import insert_session
 from tests.support.stack import SignedIn, Stack, wait_until
+from tests.support.story import published_coach
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)
 RUNNING = """
@@ -75,6 +77,23 @@ def test_an_event_that_comes_again_counts_once_for_a_goal(stack: Stack, database
     assert (look(mentee, goal)["value"], look(mentee, goal)["percent"]) == (1, 20)
 
 
+def test_hours_add_up_however_they_come(stack: Stack, database: psycopg.Connection[DictRow]) -> None:
+    """Twelve times fifty minutes are ten hours, counted at once, one by one, or the earlier ones later."""
+    coach, mentee = published_coach(stack), stack.user()
+    began = (datetime.now(UTC) - timedelta(days=10)).date().isoformat()
+    fields = {"type": "HOURS", "source": "AUTOMATIC", "targetValue": 10, "milestones": [], "startsOn": began}
+    goal, values = make(mentee, **fields), []
+    for days in (5, 3, 4, 2, 7, 6):
+        for hours in (0, 2):
+            start = datetime.now(UTC) - timedelta(days=days, hours=hours)
+            insert_session(database, coach.user_id, mentee.user_id, start, status="COMPLETED", minutes=50)
+        consume(stack, [DomainEvent(str(uuid4()), "SessionCompleted", NOW, {"menteeId": mentee.user_id})])
+        values.append(look(mentee, goal)["value"])
+    assert values == [1.67, 3.33, 5, 6.67, 8.33, 10]
+    assert look(mentee, goal)["status"] == make(mentee, **fields)["status"] == "COMPLETED"
+    assert "ten_hours_learned" in told(database, mentee.user_id)
+
+
 def test_one_person_s_rows_keep_nobody_else_from_the_backfill(
     stack: Stack, database: psycopg.Connection[DictRow]
 ) -> None:
@@ -103,10 +122,10 @@ def test_nobody_is_granted_by_a_rule_that_is_changed_meanwhile(
     criteria = {"metric": "SESSIONS_AS_MENTEE", "operator": "AT_LEAST", "threshold": 1, "window": "ALL_TIME"}
     body = {"code": f"x_{uuid4().hex}", "title": "x", "description": "x", "type": "LEARNING", "criteria": criteria}
     made = admin.post("/api/achievements/definitions", body).json()["data"]
-    _, mentee = waiting_person(stack, database)
+    coach, mentee = waiting_person(stack, database)
     with ThreadPoolExecutor(1) as pool, stack.database() as granting:
         granting.execute("begin")
-        granting.execute("select private.hold_achievement_rules(false)")
+        granting.execute("select private.grant_achievements(array[%s::uuid])", [coach])
         stricter = {"criteria": {**criteria, "threshold": 2}, "version": 1}
         asked = pool.submit(admin.patch, f"/api/achievements/definitions/{made['id']}", stricter)
         held_up = "select 1 from pg_stat_activity where %s = any(pg_blocking_pids(pid))"

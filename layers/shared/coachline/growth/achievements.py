@@ -191,7 +191,7 @@ def revoke(caller: Caller, grant_id: UUID, reason: str) -> None:
 
 
 def apply_events(database: Database, events: Sequence[DomainEvent]) -> dict[str, int]:
-    """Look at everybody whom the events name, in one call: `people` and how many were `granted` something."""
+    """Look at everybody whom the events name, in one call: how many `people`, and how much was `granted`."""
     found: dict[str, int] = database.write(
         "apply_growth_events", events=[{"id": event.id, "payload": dict(event.payload)} for event in events]
     )

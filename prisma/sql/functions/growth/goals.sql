@@ -128,14 +128,21 @@ begin
 end $$;
 
 -- Adds what our own events have counted in an automatic goal's period and it has not yet: sessions and hours that ended then, given or taken,
--- and reviews that were received then. An entry for each session or review, once; hours to two places.
+-- and reviews that were received then. An entry for each session or review, once. The entries of HOURS add up to all of the minutes, rounded once:
+-- each of fifty minutes is 0.83 or 0.84 hours, and twelve of them are ten. Whoever calls this holds the goal.
 create or replace function private.count_for_goal(g public.goal) returns void
 language sql volatile security definer set search_path = '' as $$
   insert into public.goal_progress (goal_id, amount, occurred_at, source_id, created_at)
-  select g.id, case g.type when 'HOURS' then round(s.duration_minutes / 60.0, 2) else 1 end, s.ends_at, s.id, private.now()
-  from public.session s
-  where g.source = 'AUTOMATIC' and g.type in ('SESSIONS', 'HOURS') and s.status = 'COMPLETED'
-    and (s.coach_id = g.user_id or s.mentee_id = g.user_id) and s.ends_at >= g.starts_at and s.ends_at < g.due_at
+  select g.id, case g.type when 'HOURS' then s.hours - coalesce(lag(s.hours) over (order by s.ends_at, s.id), s.counted) else 1 end,
+         s.ends_at, s.id, private.now()
+  from (
+    select n.*, round((p.minutes + sum(n.duration_minutes) over (order by n.ends_at, n.id)) / 60.0, 2) as hours, p.counted
+    from public.session n, (
+      select coalesce(sum(c.duration_minutes), 0) as minutes, coalesce(sum(e.amount), 0) as counted
+      from public.goal_progress e join public.session c on c.id = e.source_id where e.goal_id = g.id) p
+    where g.source = 'AUTOMATIC' and g.type in ('SESSIONS', 'HOURS') and n.status = 'COMPLETED'
+      and (n.coach_id = g.user_id or n.mentee_id = g.user_id) and n.ends_at >= g.starts_at and n.ends_at < g.due_at
+      and not exists (select 1 from public.goal_progress e where e.goal_id = g.id and e.source_id = n.id)) s
   union all
   select g.id, 1, r.created_at, r.id, private.now() from public.review r
   where g.source = 'AUTOMATIC' and g.type = 'REVIEWS' and r.coach_id = g.user_id and r.created_at >= g.starts_at and r.created_at < g.due_at
