@@ -3,6 +3,7 @@
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from tests.support.stack import SignedIn, Stack, wait_until
 from tests.support.story import published_coach
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)
+SEEDED = {"first_session", "ten_sessions", "ten_hours_learned", "busy_month"}  # others are made by other tests
 RUNNING = """
     select 1 from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'"""
@@ -91,7 +93,27 @@ def test_hours_add_up_however_they_come(stack: Stack, database: psycopg.Connecti
         values.append(look(mentee, goal)["value"])
     assert values == [1.67, 3.33, 5, 6.67, 8.33, 10]
     assert look(mentee, goal)["status"] == make(mentee, **fields)["status"] == "COMPLETED"
-    assert "ten_hours_learned" in told(database, mentee.user_id)
+
+
+def test_a_threshold_is_met_to_the_minute_and_in_each_month_anew(
+    stack: Stack, database: psycopg.Connection[DictRow]
+) -> None:
+    coach, mentee = published_coach(stack).user_id, stack.user().user_id
+    seen: list[list[tuple[str, str]]] = []
+    for month, sessions in ((1, 4), (2, 4), (3, 2), (4, 1), (4, 1)):
+        for number in range(sessions):
+            start = datetime(2026, month, 1 + 4 * len(seen) + number, tzinfo=UTC)
+            insert_session(database, coach, mentee, start, status="COMPLETED", minutes=50)
+        consume(stack, [DomainEvent(str(uuid4()), "SessionCompleted", NOW, {"menteeId": mentee})])
+        seen.append(sorted((code, period) for _, code, period, _ in grants(database, [mentee]) if code in SEEDED))
+    new = [sorted(set(now) - set(before)) for before, now in pairwise([[], *seen])]
+    assert new == [
+        [("busy_month", "2026-01"), ("first_session", "ALL")],
+        [("busy_month", "2026-02")],
+        [("ten_sessions", "ALL")],
+        [],
+        [("ten_hours_learned", "ALL")],
+    ]
 
 
 def test_one_person_s_rows_keep_nobody_else_from_the_backfill(
