@@ -60,8 +60,8 @@ test-crashes: install  ## kill -9 of every part in booking storms, at length: CR
 test-referrals: install  ## Random lives of people who bring each other, at length: REFERRAL_LIVES (50) of REFERRAL_STEPS (60)
 	@REFERRAL_LIVES=$${REFERRAL_LIVES:-50} REFERRAL_STEPS=$${REFERRAL_STEPS:-60} $(RUN) -m pytest -q -s tests/integration/growth/test_referral_money.py
 
-test-stateful: install  ## Random lives of sessions, at length: STATEFUL_EXAMPLES (50) of STATEFUL_STEPS (40)
-	@STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-50} STATEFUL_STEPS=$${STATEFUL_STEPS:-40} $(RUN) -m pytest -q -s tests/integration/sessions/test_stateful.py
+test-stateful: install  ## Random lives of sessions and of what is paid for them, at length: STATEFUL_EXAMPLES (50) of STATEFUL_STEPS (40)
+	@STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-50} STATEFUL_STEPS=$${STATEFUL_STEPS:-40} $(RUN) -m pytest -q -s tests/integration/sessions/test_stateful.py tests/integration/payments/test_session_payment_lives.py
 
 test-storms: install  ## 200 changes of sessions at once on 5 coaches: STORMS (5) of them
 	@STORMS=$${STORMS:-5} $(RUN) -m pytest -q -s tests/integration/sessions/test_storms.py

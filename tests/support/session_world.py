@@ -66,7 +66,7 @@ class Payer:
 
     def payments(self) -> list[dict[str, Any]]:
         return self.world.rows(
-            "select * from private.payment where mentee_id = %s order by created_at, id", self.person.user_id
+            "select * from private.payment where mentee_id = %s order by created_at, surplus, id", self.person.user_id
         )
 
     def intents(self) -> list[dict[str, Any]]:
@@ -92,7 +92,9 @@ def agrees(world: World, payer: Payer) -> None:
         assert (row["paid_at"] is not None) == (paid or row["charge_amount"] == 0), (row, theirs)
         assert theirs is None or row["charge_amount"] == theirs["amount"]
         [session] = [each for each in payer.sessions() if each["id"] == row["session_id"]]
-        if not row["surplus"]:
+        if row["surplus"]:
+            assert row["status"] == "REFUNDED", row
+        else:
             assert (session["status"] == "SCHEDULED") == (row["status"] == "COMPLETED"), (session["status"], row)
             assert session["fee_amount"] == row["fee_amount"]
     assert intents == {}, "Stripe has a payment that we do not know"

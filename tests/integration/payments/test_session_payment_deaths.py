@@ -113,6 +113,19 @@ def test_a_second_success_for_one_session_is_not_the_sessions(w: World, coach: S
     [refund] = w.rows("select * from private.refund where payment_id = %s", second["id"])
     assert (refund["reason"], refund["amount"]) == ("PAID_TWICE", 15000)
     assert w.rows("select 1 from private.refund where payment_id = %s", first["id"]) == []
+    w.move(minutes=21)
+    commands.finish_lost(w.database)
+    w.deliver()
+    moved = w.rows("select kind::text, amount from private.money_movement where payment_id = %s", second["id"])
+    assert {row["kind"]: row["amount"] for row in moved} == {
+        "CHARGE": 15000,
+        "PROCESSING_FEE": -465,
+        "TRANSFER": -15000,
+        "FEE": 1275,
+        "REFUND": -15000,
+        "REVERSAL": 15000,
+        "FEE_REVERSAL": -1275,
+    }
 
 
 def test_who_pays_when_another_has_the_time_gets_everything_back(w: World, coach: SignedIn, starts: Any) -> None:

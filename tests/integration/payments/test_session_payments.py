@@ -21,7 +21,7 @@ from tests.support.session_payments import (
     session,
 )
 from tests.support.stack import SignedIn, Stack
-from tests.support.story import at, book, can_be_paid, next_weekday, paid_sessions, published_coach
+from tests.support.story import at, book, can_be_paid, iso, next_weekday, paid_sessions, published_coach
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -253,3 +253,17 @@ def test_an_intent_at_another_amount_is_concluded_nothing_from(stack: Stack, coa
     assert answer is not None
     assert answer["it"]["body"]["written"] == 0
     assert session(mentee, made)["status"] == "PENDING_PAYMENT"
+
+
+def test_a_paid_session_is_moved_at_its_price_and_at_no_other(stack: Stack, coach: SignedIn) -> None:
+    mentee = stack.user()
+    made = booked(mentee, coach)
+    pays(stack, made["clientSecret"])
+    version = session(mentee, made)["version"]
+    longer = {"start": iso(HOURS.next()), "duration": 120, "version": version}
+    refused = mentee.post(f"/api/sessions/{made['id']}/reschedule", longer, key=uuid4().hex)
+    assert (refused.status_code, refused.json()["code"]) == (409, "price_paid")
+    moved = mentee.post(
+        f"/api/sessions/{made['id']}/reschedule", {"start": iso(HOURS.next()), "version": version}, key=uuid4().hex
+    )
+    assert moved.status_code == 200, moved.text

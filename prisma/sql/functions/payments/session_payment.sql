@@ -187,6 +187,12 @@ begin
   end if;
 end $$;
 
+-- Whether a session has been paid, with whatever.
+create or replace function private.is_paid(session_id uuid) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (select 1 from private.payment p where p.session_id = is_paid.session_id and p.paid_at is not null and not p.surplus);
+$$;
+
 -- Each hour: coaches who could not be paid then.
 create or replace function public.retry_top_ups(batch integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$

@@ -22,6 +22,8 @@ begin
     when actor = 'MENTEE' and not private.is_bookable(coach) then
       private.refused(409, 'coach_unavailable', 'This coach takes no bookings at present. Ask the coach to move the session.')
     when duration <> s.duration_minutes and not private.sells_duration(coach, duration) then private.outside_availability('duration')
+    when private.price_at_booking(s, duration) <> s.price_amount and private.is_paid(s.id) then
+      private.refused(409, 'price_paid', 'The session is paid, and would cost something else at this length. Cancel it and book the other length.')
     when start_at < moment then private.outside_availability('notice') end;
 end $$;
 
