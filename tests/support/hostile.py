@@ -143,8 +143,9 @@ def make_world(stack: Stack) -> World:
     asked = mentee.post("/api/user/role/requests", APPLICATION)
     assert asked.status_code == 201, asked.text
     bought = billing.plan(stack)["id"]
+    other = can_be_paid(stack, published_coach(stack))
     with paid_sessions(stack):
-        unpaid = book(mentee, can_be_paid(stack, coach), at(day + timedelta(days=3), "10:00")).json()["data"]
+        unpaid = book(mentee, other, at(day + timedelta(days=3), "10:00")).json()["data"]
     return World(
         coach=coach,
         newcomer=stack.user("COACH"),

@@ -33,6 +33,9 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   mine private.stripe_command;
 begin
+  if private.request_role() <> 'service_role' then
+    perform private.require_caller('payment:read');
+  end if;
   select * into mine from private.stripe_command c where c.id = command_id
     and (private.request_role() = 'service_role' or c.user_id = private.caller_id()) for update;
   if mine.id is null then
