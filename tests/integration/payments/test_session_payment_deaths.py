@@ -1,6 +1,7 @@
 """A process dies at every point of a booking that is paid, and Stripe fails in all its ways: nothing is paid twice."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -139,6 +140,24 @@ def test_who_pays_when_another_has_the_time_gets_everything_back(w: World, coach
     assert ([each["status"] for each in late.sessions()], made["status"]) == (["EXPIRED"], "PENDING_PAYMENT")
     [refund] = w.rows("select * from private.refund where payment_id = %s", late.payments()[0]["id"])
     assert (refund["reason"], refund["amount"], refund["initiator"]) == ("SLOT_LOST", 15000, "SYSTEM")
+
+
+def test_a_bank_that_says_no_days_later_leaves_a_day_to_pay_otherwise(w: World, coach: SignedIn) -> None:
+    payer = Payer(w, coach, "pm_usBankAccount_insufficientFunds")
+    start = w.stripe.clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=40)
+    made = payer.book(start)
+    w.deliver()
+    assert (made["payment_status"], payer.payments()[0]["status"]) == ("PROCESSING", "PROCESSING")
+    assert payer.sessions()[0]["hold_expires_at"] == start - timedelta(hours=24)
+    w.move(days=7)
+    w.deliver()
+    [row], [held] = payer.payments(), payer.sessions()
+    assert (row["status"], row["failure_code"], held["status"]) == ("FAILED", "insufficient_funds", "PENDING_PAYMENT")
+    assert held["hold_expires_at"] == row["hold_expires_at"] == w.stripe.clock.now() + timedelta(hours=24)
+    w.stripe.client.v1.payment_intents.confirm(row["stripe_payment_intent_id"], {"payment_method": "pm_card_visa"})
+    w.deliver()
+    assert [each["status"] for each in payer.sessions()] == ["SCHEDULED"]
+    agrees(w, payer)
 
 
 def test_what_no_event_told_is_found_by_reconciliation(w: World, coach: SignedIn, starts: Any) -> None:
