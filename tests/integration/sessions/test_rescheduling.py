@@ -78,7 +78,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     assert book(stack.user(), coach, at(monday, "14:00")).status_code == 201
     answer = move(mentee, session, at(monday, clock), **more)
     assert (answer.status_code, answer.json()["code"], answer.json().get("reason")) == refusal
-    assert mentee.get(f"/api/sessions/{session['id']}").json()["data"] == session
+    assert mentee.get(f"/api/sessions/{session['id']}").json()["data"].items() <= session.items()
 
 
 def test_a_version_has_to_be_sent(stack: Stack) -> None:
