@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from tests.unit.stripe.simulated_stripe import Simulated, simulated
-from tests.unit.stripe.test_stories import COLLECTED, DECLINED
+from tests.unit.stripe.test_stories import DECLINED, PAID
 
 
 @pytest.fixture
@@ -27,18 +27,13 @@ LINES: dict[str, Any] = {
 }
 
 
-def account(simulator: Simulated) -> str:
-    asked: Any = {"type": "express", "capabilities": {"transfers": {"requested": True}}}
-    return simulator.client.v1.accounts.create(asked).id
-
-
 def made(simulator: Simulated, **more: Any) -> stripe.Invoice:
     asked: Any = {"customer": simulator.customer(), **SENT, **more}
     return simulator.client.v1.invoices.create(asked)
 
 
 def test_an_invoice_is_made_filled_finalized_sent_and_paid(simulator: Simulated) -> None:
-    destination, api = account(simulator), simulator.client.v1
+    destination, api = simulator.coach(), simulator.client.v1
     invoice = made(simulator, transfer_data={"destination": destination}, application_fee_amount=1913)
     simulator.events()
     assert (invoice.status, invoice.total, invoice.auto_advance) == ("draft", 0, False)
@@ -50,7 +45,8 @@ def test_an_invoice_is_made_filled_finalized_sent_and_paid(simulator: Simulated)
     api.invoices.send_invoice(invoice.id)
     assert simulator.events() == ["invoice.updated", "invoice.finalized", "payment_intent.created", "invoice.sent"]
     assert api.invoices.pay(invoice.id).status == "paid"
-    assert simulator.events() == [each for each in COLLECTED if each != "payment_intent.created"]
+    passed_on = ["transfer.created", "application_fee.created", "charge.updated"]
+    assert simulator.events() == ["charge.succeeded", "payment_intent.succeeded", *passed_on, *PAID]
     [intent] = simulator.simulator.store.all("payment_intent")
     assert (intent["application_fee_amount"], intent["transfer_data"]["destination"]) == (1913, destination)
 

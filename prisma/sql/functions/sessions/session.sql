@@ -22,7 +22,7 @@ create or replace function private.session_may_become(before public.session_stat
 language sql immutable set search_path = '' as $$
   select case before::text
     when 'PENDING_PAYMENT' then after::text in ('SCHEDULED', 'EXPIRED', 'CANCELLED')
-    when 'EXPIRED' then after::text = 'SCHEDULED'
+    when 'EXPIRED' then after::text in ('SCHEDULED')
     when 'SCHEDULED' then after::text in ('IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'NO_SHOW')
     when 'IN_PROGRESS' then after::text in ('COMPLETED', 'NO_SHOW')
     else false end;
