@@ -75,7 +75,7 @@ test-stripe-seeds: install  ## Random lives of subscribers, told badly: STRIPE_S
 	$(RUN) -m pytest -q -s tests/integration/payments/test_stripe_seeds.py
 
 test-stripe-deaths: install  ## A death at every point of everything that we ask of Stripe
-	@STRIPE_DEATHS=all $(RUN) -m pytest -q -s tests/integration/payments/test_stripe_crashes.py
+	@STRIPE_DEATHS=all $(RUN) -m pytest -q -s tests/integration/payments/test_stripe_crashes.py tests/integration/payments/test_giving_back_deaths.py
 
 test-invoicing: install  ## The monthly job on INVOICE_SESSIONS (10000) sessions, killed INVOICE_KILLS (20) times
 	@export INVOICE_SESSIONS=$${INVOICE_SESSIONS:-10000} INVOICE_KILLS=$${INVOICE_KILLS:-20}

@@ -60,6 +60,23 @@ REFERRAL = {
     "status": "REWARDED",
     "reward": {"amount": 2500, "currency": "USD"},
 }
+GIVEN_BACK = {
+    "paymentId": SESSION_ID,
+    "sessionId": SESSION_ID,
+    "menteeId": MENTEE,
+    "coachId": COACH,
+    "amount": {"amount": 10000, "currency": "USD"},
+    "credit": {"amount": 5000, "currency": "USD"},
+}
+DISPUTE = {
+    "disputeId": SESSION_ID,
+    "coachId": COACH,
+    "disputeKind": "CHARGEBACK",
+    "disputeStatus": "NEEDS_RESPONSE",
+    "disputeReason": "product_not_received",
+    "amount": {"amount": 15000, "currency": "USD"},
+    "dueBy": "2027-03-20T23:59:59Z",
+}
 PAYLOADS: dict[str, dict[str, Any]] = {
     "SessionScheduled": SESSION,
     "SessionRescheduled": SESSION | {"previousStart": "2027-03-05T19:30:00+00:00"},
@@ -84,6 +101,11 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "AchievementRevoked": ACHIEVEMENT,
     "CalendlyReconnectRequired": {"coachId": COACH},
     "TrialEnding": {"userId": USER, "subscriptionId": SESSION_ID, "endsAt": "2027-03-12T05:00:00+00:00"},
+    "RefundSucceeded": GIVEN_BACK,
+    "RefundFailed": GIVEN_BACK | {"failureReason": "expired_or_canceled_card"},
+    "DisputeOpened": DISPUTE,
+    "DisputeDeadlineNear": DISPUTE | {"kind": "1d"},
+    "DisputeClosed": DISPUTE | {"disputeStatus": "LOST"},
     "PaymentFailed": {"userId": USER, "attempt": 1, "nextAttempt": "2027-03-11T15:00:00+00:00"},
     "InvoiceOverdue": {
         "userId": USER,

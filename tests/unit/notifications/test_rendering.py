@@ -33,6 +33,7 @@ UNTOLD = {
     "RoleRequestWithdrawn": "by him who would be told",
     "SessionHeld": "the answer to the booking says it",
     "SessionStarted": "SessionReminderDue came before",
+    "StripeCommandWaiting": "it is work, and what comes of it is told",
     "UserCreated": "Clerk has welcomed him",
     "UserDeleted": "nobody is left to be told",
     "UserSuspended": "he gets no e-mail, and every answer tells him",

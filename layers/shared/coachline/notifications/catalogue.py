@@ -58,6 +58,12 @@ TYPES = (
     NotificationType("achievement_revoked", "AchievementRevoked", "Achievements taken back", ("userId",)),
     NotificationType("trial_ending", "TrialEnding", "End of a trial", ("userId",)),
     NotificationType("payment_failed", "PaymentFailed", "Payments that failed", ("userId",), required=True),
+    NotificationType("refund_made", "RefundSucceeded", "Refunds", ("menteeId",), required=True),
+    NotificationType("refund_failed", "RefundFailed", "Refunds that did not arrive", ("menteeId",), required=True),
+    NotificationType("refund_to_check", "RefundFailed", "Refunds to look after", ("role:ADMIN",)),
+    NotificationType("dispute_opened", "DisputeOpened", "Disputes of payments", ("coachId", "role:ADMIN")),
+    NotificationType("dispute_due", "DisputeDeadlineNear", "Disputes to answer", ("coachId", "role:ADMIN")),
+    NotificationType("dispute_closed", "DisputeClosed", "Decided disputes", ("coachId", "role:ADMIN")),
     NotificationType("invoice_overdue", "InvoiceOverdue", "Invoices that are overdue", ("userId",), required=True),
     NotificationType(
         "session_invoice_failed",

@@ -4,6 +4,7 @@ In braces stand names of `values.values_of`. A fact whose value is empty is left
 link and where it leads on the web front end.
 """
 
+from coachline.notifications import giving_back_texts
 from coachline.notifications.referral_texts import REFERRALS
 from coachline.notifications.text import Text
 
@@ -15,7 +16,7 @@ PROGRESS = ("Progress", "{progress}")
 ACHIEVEMENTS = ("Your achievements", "/achievements")
 BILLING = ("Open billing", "/billing")
 
-TEXTS = REFERRALS | {
+TEXTS = REFERRALS | giving_back_texts.TEXTS | {
     "session_scheduled": Text(
         "Booked: {other}, {shortWhen}",
         "Your session with {other} is booked.",

@@ -22,6 +22,7 @@ _INSTANTS = {
     "endsAt": "endsAt",
     "nextAttempt": "nextAttempt",
     "dueAt": "dueAt",
+    "dueBy": "dueBy",
 }
 _AHEAD = {"24h": "24 hours", "1h": "one hour"}
 _AT_CALENDLY = {  # what prisma/sql/functions/integrations/calendly_bookings.sql says of a booking
@@ -55,7 +56,16 @@ def values_of(
     found["user"] = plain(names.get("user")) or "A user"
     found["actor"] = people.get(found["actor"], "Coachline")
     found["absent"] = people.get(found["noShowBy"], "somebody")
-    for name in ("before", "after", "role", "status"):  # words of enumerations
+    for name in (
+        "before",
+        "after",
+        "role",
+        "status",
+        "disputeKind",
+        "disputeStatus",
+        "disputeReason",
+        "failureReason",
+    ):  # words of enumerations
         found[name] = found[name].replace("_", " ").lower()
     if payload.get("month") and payload.get("year"):
         found["expires"] = f"{_MONTHS[payload['month'] - 1]} {payload['year']}"
@@ -70,7 +80,8 @@ def values_of(
     if payload.get("start"):
         found["shortWhen"] = moment(payload["start"], timezone, locale, short=True)
     found["price"], found["reward"] = money(payload.get("price")), money(payload.get("reward"))
-    found["amountDue"] = money(payload.get("amountDue"))
+    for name in ("amountDue", "amount", "credit"):
+        found[name] = money(payload.get(name))
     found["flags"] = found["flags"].replace("_", " ").lower()
     found["refund"] = money((payload.get("refund") or {}).get("amount"))
     return found

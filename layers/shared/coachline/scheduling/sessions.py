@@ -63,6 +63,7 @@ EXAMPLE: dict[str, Any] = {
     "completedAt": None,
     "noShowBy": None,
     "refund": None,
+    "disputed": False,
     "version": 1,
     "createdAt": "2027-02-22T10:00:00Z",
     "updatedAt": "2027-02-22T10:00:00Z",
@@ -73,6 +74,7 @@ class Session(Output):
     """A session as its participants see it. `rateAtBooking` (an hour's) stays, and so does `price` for its length.
 
     `type` is that of Calendly's event type where it was booked there, otherwise COACHING.
+    `disputed`: its payer has gone to his bank, which has not decided yet.
     """
 
     model_config = example(**EXAMPLE)
@@ -101,6 +103,7 @@ class Session(Output):
     completed_at: Instant | None
     no_show_by: Party | None
     refund: Refund | None
+    disputed: bool
     version: int
     created_at: Instant
     updated_at: Instant

@@ -10,6 +10,14 @@ language sql stable security definer set search_path = '' as $$
   from (select 1) one left join private.payment p on p.id = d.payment_id;
 $$;
 
+-- Whether a session's payment is disputed and nothing is decided, inquiries included.
+create or replace function private.is_disputed(session_id uuid) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (
+    select 1 from private.payment p join private.dispute d on d.payment_id = p.id
+    where p.session_id = is_disputed.session_id and d.closed_at is null);
+$$;
+
 create or replace function private.needs_response(d private.dispute, at timestamptz) returns boolean
 language sql immutable set search_path = '' as $$
   select d.closed_at is null and d.status in ('NEEDS_RESPONSE', 'WARNING_NEEDS_RESPONSE') and (d.due_by is null or d.due_by > at);
@@ -102,7 +110,7 @@ end $$;
 create or replace function private.tell_of_dispute(d private.dispute, type text, more jsonb default '{}') returns void
 language sql volatile security definer set search_path = '' as $$
   select private.emit(type, jsonb_strip_nulls(jsonb_build_object(
-    'disputeId', d.id, 'paymentId', d.payment_id, 'sessionId', p.session_id, 'coachId', p.coach_id, 'disputeKind', d.kind, 'disputeStatus', d.status,
+    'disputeId', d.id, 'paymentId', d.payment_id, 'sessionId', p.session_id, 'coachId', p.coach_id, 'menteeId', p.mentee_id, 'disputeKind', d.kind, 'disputeStatus', d.status,
     'disputeReason', d.reason, 'amount', private.money(d.amount, d.currency), 'dueBy', d.due_by)) || more)
   from (select 1) one left join private.payment p on p.id = d.payment_id;
 $$;

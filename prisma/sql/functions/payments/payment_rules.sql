@@ -38,7 +38,8 @@ begin
   return new;
 end $$;
 
--- Never more is given back than was paid, also by two at once: each refund is written under the lock of its payment.
+-- Never more is given back than was paid, also by two at once: each refund is written under the lock of its payment. One that Stripe knows is
+-- held against those that Stripe knows: what we are asking for at this moment, and the Dashboard was faster with, Stripe will refuse.
 create or replace function private.hold_refund_bound() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -50,7 +51,8 @@ begin
   end if;
   select * into p from private.payment f where f.id = new.payment_id for update;
   select coalesce(sum(r.amount), 0) as amount, coalesce(sum(r.credit_amount), 0) as credit into given
-  from private.refund r where r.payment_id = p.id and r.id <> new.id and r.status not in ('FAILED', 'CANCELED');
+  from private.refund r where r.payment_id = p.id and r.id <> new.id and r.status not in ('FAILED', 'CANCELED')
+    and (new.stripe_refund_id is null or r.stripe_refund_id is not null or r.amount = 0);
   if given.amount + new.amount > p.paid_amount or given.credit + new.credit_amount > p.credit_amount or new.currency <> p.currency then
     perform private.refuse(409, 'refund_exceeds_payment', format('Of %s %s paid, %s are given back already.', p.paid_amount, p.currency, given.amount));
   end if;

@@ -35,18 +35,18 @@ end $$;
 create or replace function public.retry_reversals(batch integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
-  id uuid;
+  owed uuid;
   retried integer := 0;
 begin
   perform private.require_service();
-  for id in
+  for owed in
     select distinct v.payment_id from private.transfer_reversal v
     where v.status in ('PENDING', 'REFUSED') and not exists (select 1 from private.stripe_command c where c.subject_id = v.id and c.state = 'SENT')
     limit batch
   loop
-    perform 1 from private.payment p where p.id = id for update;
-    update private.transfer_reversal v set status = 'PENDING' where v.payment_id = id and v.status = 'REFUSED';
-    perform private.start_reversals(id);
+    perform 1 from private.payment p where p.id = owed for update;
+    update private.transfer_reversal v set status = 'PENDING' where v.payment_id = owed and v.status = 'REFUSED';
+    perform private.start_reversals(owed);
     retried := retried + 1;
   end loop;
   return private.answer(200, jsonb_build_object('retried', retried));

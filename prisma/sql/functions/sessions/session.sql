@@ -14,7 +14,7 @@ language sql stable security definer set search_path = '' as $$
     'coach_timezone', s.coach_timezone, 'mentee_timezone', s.mentee_timezone, 'note', s.note, 'hold_expires_at', s.hold_expires_at,
     'cancelled_at', s.cancelled_at, 'cancelled_by', s.cancelled_by, 'cancellation_reason', s.cancellation_reason,
     'rescheduled_count', s.rescheduled_count, 'rescheduled_at', s.rescheduled_at, 'completed_at', s.completed_at, 'no_show_by', s.no_show_by,
-    'refund', private.refund_json(s), 'version', s.version, 'created_at', s.created_at, 'updated_at', s.updated_at);
+    'refund', private.refund_json(s), 'disputed', private.is_disputed(s.id), 'version', s.version, 'created_at', s.created_at, 'updated_at', s.updated_at);
 $$;
 
 -- The machine of DOMAIN D. A trigger holds every update to it, whoever writes.
