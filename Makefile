@@ -38,7 +38,7 @@ demo: install  ## Run the booking story and print it, against the running stack 
 
 # ---- Prove it
 
-.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-growth bench-webhooks bench-members bench-admin test-stateful test-storms test-stripe-seeds bench-stripe test-stripe-deaths test-invoicing bench-invoicing test-referrals
+.PHONY: test test-unit test-stack test-hostile test-runtime test-crashes test-calendly-seeds test-template bench-slots bench-scale bench-cold bench-warm bench-files bench-growth bench-webhooks bench-members bench-admin test-stateful test-storms test-stripe-seeds test-money-seeds bench-stripe test-stripe-deaths test-invoicing bench-invoicing test-referrals
 test: test-unit test-stack  ## All tests, on a stack of their own
 
 test-unit: .venv/.stamp  ## The unit tests alone: no Node, no Postgres
@@ -73,6 +73,10 @@ test-calendly-seeds: install  ## Storms of Calendly's deliveries: CALENDLY_SEEDS
 test-stripe-seeds: install  ## Random lives of subscribers, told badly: STRIPE_SEEDS (20; 200 at length) of STRIPE_STEPS (8)
 	@export STRIPE_SEEDS=$${STRIPE_SEEDS:-20} STRIPE_STEPS=$${STRIPE_STEPS:-8}
 	$(RUN) -m pytest -q -s tests/integration/payments/test_stripe_seeds.py
+
+test-money-seeds: install  ## Random lives of payments, refunds and disputes, told badly: MONEY_SEEDS (20) of MONEY_STEPS (10)
+	@export MONEY_SEEDS=$${MONEY_SEEDS:-20} MONEY_STEPS=$${MONEY_STEPS:-10}
+	$(RUN) -m pytest -q -s tests/integration/payments/test_money_seeds.py
 
 test-stripe-deaths: install  ## A death at every point of everything that we ask of Stripe
 	@STRIPE_DEATHS=all $(RUN) -m pytest -q -s tests/integration/payments/test_stripe_crashes.py tests/integration/payments/test_giving_back_deaths.py

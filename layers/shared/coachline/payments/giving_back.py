@@ -9,7 +9,7 @@ from typing import Any
 
 import stripe
 
-from coachline.payments.stripe_api import client
+from coachline.payments.stripe_api import Refused, client
 
 Parameters = Mapping[str, Any]
 
@@ -33,13 +33,16 @@ def refund(ours: str, given: Parameters, key: Any, *, forgotten: bool) -> stripe
 
 
 def reverse_transfer(ours: str, given: Parameters, key: Any, *, forgotten: bool) -> stripe.StripeObject:
-    """Take back of a transfer what no refund takes back by itself."""
-    if forgotten:
-        listed = client().v1.transfers.reversals.list(given["transfer"], {"limit": 100})
-        for made in listed.auto_paging_iter():
+    """Take back of a transfer what no refund takes back by itself, as far as nobody has taken it in the Dashboard."""
+    transfer = client().v1.transfers.retrieve(given["transfer"])
+    if forgotten or transfer.amount_reversed:
+        for made in client().v1.transfers.reversals.list(transfer.id, {"limit": 100}).auto_paging_iter():
             if made.metadata and made.metadata.to_dict().get("reversal_id") == ours:
                 return made
-    asked: Any = {"amount": given["amount"], "metadata": {"reversal_id": ours}}
+    left = transfer.amount - transfer.amount_reversed
+    if not left:
+        raise Refused("Nothing is left of the transfer to take back.", code="nothing_left")
+    asked: Any = {"amount": min(given["amount"], left), "metadata": {"reversal_id": ours}}
     asked |= {"refund_application_fee": True} if given["refund_application_fee"] else {}
     return client().v1.transfers.reversals.create(given["transfer"], asked, key)
 

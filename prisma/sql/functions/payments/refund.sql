@@ -3,15 +3,16 @@
 
 drop function if exists private.share_of(bigint, bigint, bigint);
 
--- What was or is about to be given back of a payment, and what is left: money, and account credit. `taken` is what Stripe has taken back of the
--- coach's transfer with it; `ahead` what it took with refunds that failed, which it does not undo, as far as no later refund has made use of it.
+-- What was or is about to be given back of a payment, and what is left: money, and account credit, which stays with the payer when the money that
+-- went with it does not arrive. `taken` is what Stripe has taken back of the coach's transfer; `ahead` what of that it took with refunds that
+-- failed, which it does not undo, as far as no later refund has made use of it.
 create or replace function private.refund_totals(
   p private.payment, out money bigint, out credit bigint, out money_left bigint, out credit_left bigint, out taken bigint, out ahead bigint)
 language sql stable security definer set search_path = '' as $$
   select t.money, t.credit, p.paid_amount - t.money, case when p.paid_at is null then 0 else p.credit_amount end - t.credit, t.taken,
          greatest(0, t.taken_in_vain - t.not_taken)
   from (
-    select coalesce(sum(r.amount) filter (where live), 0)::bigint as money, coalesce(sum(r.credit_amount) filter (where live), 0)::bigint as credit,
+    select coalesce(sum(r.amount) filter (where live), 0)::bigint as money, coalesce(sum(r.credit_amount) filter (where live or r.stripe_refund_id is not null), 0)::bigint as credit,
            coalesce(sum(r.transfer_reversed_amount), 0)::bigint as taken,
            coalesce(sum(r.transfer_reversed_amount) filter (where not live), 0)::bigint as taken_in_vain,
            coalesce(sum(r.amount - r.transfer_reversed_amount) filter (where live), 0)::bigint as not_taken
@@ -267,12 +268,13 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   given record;
 begin
-  select coalesce(sum(r.amount), 0) as money, coalesce(sum(r.amount + r.credit_amount), 0) as altogether into given from private.refund r
-  where r.payment_id = weigh_payment.payment_id and r.status not in ('FAILED', 'CANCELED') and (r.stripe_refund_id is not null or r.amount = 0);
+  select coalesce(sum(r.amount) filter (where r.status not in ('FAILED', 'CANCELED')), 0) as money, coalesce(sum(r.credit_amount), 0) as credit
+  into given from private.refund r
+  where r.payment_id = weigh_payment.payment_id and (r.stripe_refund_id is not null or r.amount = 0);
   update private.payment p set
     refunded_amount = given.money,
     status = case
       when exists (select 1 from private.dispute d where d.payment_id = p.id and d.kind = 'CHARGEBACK' and d.status not in ('WON', 'PREVENTED')) then 'DISPUTED'
-      when given.altogether = p.amount then 'REFUNDED' when given.altogether > 0 then 'PARTIALLY_REFUNDED' else 'COMPLETED' end::public.payment_status
+      when given.money + given.credit = p.amount then 'REFUNDED' when given.money + given.credit > 0 then 'PARTIALLY_REFUNDED' else 'COMPLETED' end::public.payment_status
   where p.id = weigh_payment.payment_id and p.paid_at is not null;
 end $$;

@@ -41,11 +41,11 @@ begin
   perform private.require_service();
   for owed in
     select distinct v.payment_id from private.transfer_reversal v
-    where v.status in ('PENDING', 'REFUSED') and not exists (select 1 from private.stripe_command c where c.subject_id = v.id and c.state = 'SENT')
+    where v.status in ('PENDING', 'REFUSED') and v.failure_reason is distinct from 'nothing_left' and not exists (select 1 from private.stripe_command c where c.subject_id = v.id and c.state = 'SENT')
     limit batch
   loop
     perform 1 from private.payment p where p.id = owed for update;
-    update private.transfer_reversal v set status = 'PENDING' where v.payment_id = owed and v.status = 'REFUSED';
+    update private.transfer_reversal v set status = 'PENDING' where v.payment_id = owed and v.status = 'REFUSED' and v.failure_reason <> 'nothing_left';
     perform private.start_reversals(owed);
     retried := retried + 1;
   end loop;
