@@ -61,9 +61,9 @@ class Lives:
         match chance.choice(["give", "give", "dashboard", "cancel", "dispute", "decide", "answer", "bank", "nothing"]):
             case "give":
                 amount = {"amount": {"amount": chance.randint(1, 9000), "currency": "USD"}}
-                body = {"reason": "GOODWILL", "note": "A gift"} | (amount if chance.random() < 0.8 else {})
+                given: Any = {"reason": "GOODWILL", "note": "A gift"} | (amount if chance.random() < 0.8 else {})
                 caller = self.world.caller(self.admin, "refund:create")
-                refunds.refund(caller, UUID(it.payment_id), refunds.RefundInput.model_validate(body))
+                refunds.refund(caller, UUID(it.payment_id), refunds.RefundInput.model_validate(given))
             case "dashboard" if it.charge:
                 asked: Any = {"charge": it.charge, "amount": chance.randint(1, 5000)}
                 api.refunds.create(asked | ({"reverse_transfer": True} if chance.random() < 0.5 else {}))
@@ -81,9 +81,9 @@ class Lives:
             case "answer":
                 for row in it.disputes():
                     words = chance.choice(["winning_evidence", "losing_evidence", "We were there."])
-                    body = {"evidence": {"uncategorizedText": words}, "submit": True, "version": row["version"]}
+                    sent: Any = {"evidence": {"uncategorizedText": words}, "submit": True, "version": row["version"]}
                     caller = self.world.caller(self.admin, "dispute:respond")
-                    disputes.answer(caller, UUID(str(row["id"])), disputes.EvidenceInput.model_validate(body))
+                    disputes.answer(caller, UUID(str(row["id"])), disputes.EvidenceInput.model_validate(sent))
             case "bank":
                 for refund in it.theirs("refund"):
                     stripe_s.control(refund={"id": refund["id"], "fails": chance.random() < 0.5})

@@ -108,7 +108,12 @@ def _transfer(database: Database, subject: _Object, _event: Mapping[str, Any]) -
 
 
 def _charge(database: Database, name: str) -> None:
-    if charge_sync.mirror_charge(database, name)["state"] == "early":
+    """A payment whose success was told later, or never, is fetched first."""
+    answer = charge_sync.mirror_charge(database, name)
+    if answer["state"] == "early":
+        sync.payment(database, answer["payment_intent"])
+        answer = charge_sync.mirror_charge(database, name)
+    if answer["state"] == "early":
         raise RetryLater(5, f"{name} is not known to be paid yet")
 
 

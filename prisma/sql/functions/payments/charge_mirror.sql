@@ -14,7 +14,7 @@ begin
   perform private.hold_session_of(p.id);
   select * into p from private.payment f where f.id = p.id for update;
   if p.id is not null and p.paid_at is null then
-    return private.answer(200, jsonb_build_object('state', 'early', 'changed', false));
+    return private.answer(200, jsonb_build_object('state', 'early', 'changed', false, 'payment_intent', row_ ->> 'payment_intent'));
   end if;
   if not private.take_write(row_ ->> 'charge', seen) then
     return private.answer(200, jsonb_build_object('state', 'stale', 'changed', false));
