@@ -53,8 +53,11 @@ def transfer(it: Paid) -> dict[str, Any]:
 
 
 def moved(it: Paid) -> list[tuple[str, int]]:
+    """What has moved since it was paid."""
     rows = it.world.rows(
-        "select kind::text, amount from private.money_movement where payment_id = %s order by id", it.payment_id
+        """select kind::text, amount from private.money_movement where payment_id = %s
+             and kind not in ('CHARGE', 'PROCESSING_FEE', 'FEE', 'TRANSFER', 'CREDIT') order by id""",
+        it.payment_id,
     )
     return [(row["kind"], row["amount"]) for row in rows]
 
