@@ -106,6 +106,14 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "DisputeOpened": DISPUTE,
     "DisputeDeadlineNear": DISPUTE | {"kind": "1d"},
     "DisputeClosed": DISPUTE | {"disputeStatus": "LOST"},
+    "PaymentReturned": {
+        "menteeId": MENTEE,
+        "coachId": COACH,
+        "sessionId": SESSION_ID,
+        "amount": {"amount": 15000, "currency": "USD"},
+        "failureCode": "insufficient_funds",
+        "dueBy": "2027-03-11T15:00:00+00:00",
+    },
     "PaymentFailed": {"userId": USER, "attempt": 1, "nextAttempt": "2027-03-11T15:00:00+00:00"},
     "InvoiceOverdue": {
         "userId": USER,

@@ -154,6 +154,8 @@ def test_a_bank_that_says_no_days_later_leaves_a_day_to_pay_otherwise(w: World, 
     [row], [held] = payer.payments(), payer.sessions()
     assert (row["status"], row["failure_code"], held["status"]) == ("FAILED", "insufficient_funds", "PENDING_PAYMENT")
     assert held["hold_expires_at"] == row["hold_expires_at"] == w.stripe.clock.now() + timedelta(hours=24)
+    told = "select payload from private.outbox_event where type = 'PaymentReturned' and payload ->> 'paymentId' = %s"
+    assert [each["payload"]["menteeId"] for each in w.rows(told, str(row["id"]))] == [str(row["mentee_id"])]
     w.stripe.client.v1.payment_intents.confirm(row["stripe_payment_intent_id"], {"payment_method": "pm_card_visa"})
     w.deliver()
     assert [each["status"] for each in payer.sessions()] == ["SCHEDULED"]

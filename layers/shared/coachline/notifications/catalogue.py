@@ -64,6 +64,7 @@ TYPES = (
     NotificationType("dispute_opened", "DisputeOpened", "Disputes of payments", ("coachId", "role:ADMIN")),
     NotificationType("dispute_due", "DisputeDeadlineNear", "Disputes to answer", ("coachId", "role:ADMIN")),
     NotificationType("dispute_closed", "DisputeClosed", "Decided disputes", ("coachId", "role:ADMIN")),
+    NotificationType("payment_returned", "PaymentReturned", "Banks that did not pay", ("menteeId",), required=True),
     NotificationType("invoice_overdue", "InvoiceOverdue", "Invoices that are overdue", ("userId",), required=True),
     NotificationType(
         "session_invoice_failed",

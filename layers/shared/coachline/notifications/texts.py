@@ -188,6 +188,13 @@ TEXTS = (
             (("Next attempt", "{nextAttempt}"),),
             BILLING,
         ),
+        "payment_returned": Text(
+            "Your bank did not pay: {amount}",
+            "Your bank has refused the payment for a session that you have booked.",
+            ("The time is kept for you until then. Please pay in another way, or it is free for others again.",),
+            (("Amount", "{amount}"), ("Pay by", "{dueBy}")),
+            SESSION,
+        ),
         "invoice_overdue": Text(
             "Invoice {number} is overdue",
             "The invoice {number} over {amountDue} has not been paid yet.",

@@ -89,7 +89,8 @@ begin
       if before.status = 'PROCESSING' and s.status = 'PENDING_PAYMENT' then
         -- The bank has said no days later; whoever pays is not in front of the page any more.
         update public.session f set hold_expires_at = least(s.hold_expires_at, private.now() + interval '24 hours') where f.id = s.id;
-        update private.payment f set hold_expires_at = least(f.hold_expires_at, private.now() + interval '24 hours') where f.id = p.id;
+        update private.payment f set hold_expires_at = least(f.hold_expires_at, private.now() + interval '24 hours') where f.id = p.id returning * into p;
+        perform private.tell_of_payment(p, 'PaymentReturned');
       end if;
     when 'CANCELED' then
       perform private.return_credit(p.session_id);
@@ -163,7 +164,7 @@ create or replace function private.tell_of_payment(p private.payment, type text)
 language sql volatile security definer set search_path = '' as $$
   select private.emit(type, jsonb_build_object(
     'paymentId', p.id, 'sessionId', p.session_id, 'menteeId', p.mentee_id, 'coachId', p.coach_id,
-    'amount', private.money(p.charge_amount, p.currency), 'credit', private.money(p.credit_amount, p.currency), 'failureCode', p.failure_code));
+    'amount', private.money(p.charge_amount, p.currency), 'credit', private.money(p.credit_amount, p.currency), 'failureCode', p.failure_code, 'dueBy', p.hold_expires_at));
 $$;
 
 -- Movements of the platform's balance, each once. `rows`: kind, amount, currency, stripe_id, balance_transaction_id, occurred_at, and whose they are:
