@@ -99,6 +99,24 @@ def on_account(database: Database, session_id: str) -> str:
     return invoice
 
 
+def past_referral(database: Database, referrer_id: str, session_id: str, moment: datetime, status: str) -> None:
+    """The one of who took the session: REWARDED at that moment, REJECTED a day after that, or EXPIRED without it."""
+    database.execute(
+        """with code as (
+             insert into private.referral_code (code, user_id, retired_at)
+             values (private.random_code(), %(who)s, %(at)s) returning code)
+           insert into private.referral (
+             referrer_id, referee_id, code, status, redeemed_at, expires_at, session_id, currency, referrer_amount,
+             referee_amount, minimum_paid, hold_until, rewarded_at, rejection, ended_at)
+           select %(who)s, s.mentee_id, code.code, o.status, s.starts_at, %(at)s, s.id, s.currency, 0, 0, 1, %(at)s,
+             case when o.status <> 'EXPIRED' then %(at)s end,
+             case when o.status = 'REJECTED' then 'REFUNDED'::public.referral_rejection end,
+             case when o.status <> 'REWARDED' then %(at)s + interval '1 day' end
+           from session s, code, (select %(status)s::public.referral_status) o (status) where s.id = %(session)s""",
+        {"who": referrer_id, "session": session_id, "at": moment, "status": status},
+    )
+
+
 def refund(database: Database, session_id: str, amount: int) -> None:
     database.execute(
         """update private.payment set refunded_amount = refunded_amount + %(amount)s,

@@ -1,4 +1,4 @@
-"""GrowthEventsQueue: sessions completed, reviews posted, goals completed → automatic goals and achievements."""
+"""GrowthEventsQueue: sessions, reviews, completed goals, rewarded referrals → automatic goals and achievements."""
 
 from collections.abc import Sequence
 

@@ -16,5 +16,7 @@ insert into public.achievement_definition (code, title, description, type, metri
   ('five_star_streak', 'Five stars, ten times', 'Received ten reviews of five stars in a row.', 'PERFORMANCE', 'RATING_RECEIVED', 'AT_LEAST', 5, 'ALL_TIME', 10),
   ('coach_of_the_year', 'A hundred in a year', 'Gave a hundred sessions within a calendar year.', 'PERFORMANCE', 'SESSIONS_AS_COACH', 'AT_LEAST', 100, 'YEAR', null),
   ('first_goal', 'First goal', 'Completed a first goal.', 'MILESTONE', 'GOALS_COMPLETED', 'AT_LEAST', 1, 'ALL_TIME', null),
-  ('ten_goals', 'Ten goals', 'Completed ten goals.', 'MILESTONE', 'GOALS_COMPLETED', 'AT_LEAST', 10, 'ALL_TIME', null)
+  ('ten_goals', 'Ten goals', 'Completed ten goals.', 'MILESTONE', 'GOALS_COMPLETED', 'AT_LEAST', 10, 'ALL_TIME', null),
+  ('first_referral', 'First referral', 'Invited a first person who took a paid session.', 'MILESTONE', 'REFERRALS_REWARDED', 'AT_LEAST', 1, 'ALL_TIME', null),
+  ('ten_referrals', 'Ten referrals', 'Invited ten people who took a paid session.', 'MILESTONE', 'REFERRALS_REWARDED', 'AT_LEAST', 10, 'ALL_TIME', null)
 on conflict on constraint achievement_definition_code_key do nothing;

@@ -16,10 +16,13 @@ from psycopg.rows import DictRow
 
 from coachline.events import DomainEvent
 from coachline.growth import achievements
+from tests.integration.growth.test_referral_rules import DAY, PRICE, Pair
 from tests.support.achievements import apply, as_service, define, event, grants, told, waiting_person
 from tests.support.mortal import Killed, Mortal
+from tests.support.referrals import HOLD, past_referral, refund, state, tell
 from tests.support.sessions import insert_session
 from tests.support.stack import SignedIn, Stack
+from tests.support.story import published_coach
 
 FIRST = datetime(2026, 1, 20, tzinfo=UTC)
 RULES: list[tuple[str, str, str, float, str, int | None]] = [
@@ -29,6 +32,7 @@ RULES: list[tuple[str, str, str, float, str, int | None]] = [
     ("two_good", "RATING_RECEIVED", "AT_LEAST", 4, "ALL_TIME", 2),
     ("two_bad_in_a_month", "RATING_RECEIVED", "AT_MOST", 2, "MONTH", 2),
     ("two_threes", "RATING_RECEIVED", "EXACTLY", 3, "ALL_TIME", 2),
+    ("two_brought_in_a_month", "REFERRALS_REWARDED", "AT_LEAST", 2, "MONTH", None),
 ]
 
 
@@ -60,10 +64,10 @@ def slow(definitions: list[DictRow], facts: list[tuple[str, str, float | Fractio
 
 
 steps = st.tuples(
-    st.sampled_from(["session", "review", "review", "review", "goal"]),
+    st.sampled_from(["session", "review", "review", "review", "goal", "referral"]),
     st.integers(0, 1),  # whose
     st.sampled_from([15, 20, 50, 90]),  # minutes of a session
-    st.sampled_from([1, 2, 2, 3, 3, 4, 4, 5]),  # stars of a review
+    st.sampled_from([1, 2, 2, 3, 3, 4, 4, 5]),  # stars of a review, or what becomes of a referral
     st.integers(1, 60 * 24 * 9),  # minutes after the step before
     st.booleans(),  # whether what is waiting is delivered now
 )
@@ -86,12 +90,16 @@ def test_live_grants_are_those_of_a_backfill_and_of_a_walk_through_the_history(
     for kind, side, minutes, stars, later, deliver in history:
         moment += timedelta(minutes=later)
         coach, mentee = people[side], people[1 - side]
-        if kind == "session" or (kind == "review" and not unreviewed[side]):
+        if kind == "referral":
+            mentee = newcomer(database)
+            people.append(mentee)
+        if kind in ("session", "referral") or (kind == "review" and not unreviewed[side]):
             made = insert_session(
                 database, coach, mentee, moment - timedelta(hours=3), status="COMPLETED", minutes=minutes
             )
             database.execute("update session set completed_at = %s where id = %s", [moment, made])
-            unreviewed[side].append(made)
+            if kind != "referral":
+                unreviewed[side].append(made)
             facts += [(coach, "SESSIONS_AS_COACH", 1, moment), (mentee, "SESSIONS_AS_MENTEE", 1, moment)]
             facts += [
                 (coach, "HOURS_AS_COACH", Fraction(minutes, 60), moment),
@@ -113,6 +121,12 @@ def test_live_grants_are_those_of_a_backfill_and_of_a_walk_through_the_history(
                 {"who": coach, "at": moment},
             )
             facts.append((coach, "GOALS_COMPLETED", 1, moment))
+        elif kind == "referral":
+            referrer, status = people[1 - side], {2: "EXPIRED", 3: "REJECTED"}.get(stars, "REWARDED")
+            past_referral(database, referrer, made, moment, status)
+            waiting.append(event({"userId": referrer}))
+            if status != "EXPIRED":
+                facts.append((referrer, "REFERRALS_REWARDED", 1, moment))
         waiting.append(event({"coachId": coach, "menteeId": mentee}))
         if deliver:
             past += waiting
@@ -130,6 +144,14 @@ def test_live_grants_are_those_of_a_backfill_and_of_a_walk_through_the_history(
     assert grants(database, people) == live
 
 
+def newcomer(database: psycopg.Connection[DictRow]) -> str:
+    row = database.execute(
+        "insert into user_account (clerk_id) values (gen_random_uuid()::text) returning id::text"
+    ).fetchone()
+    assert row is not None
+    return str(row["id"])
+
+
 def two_coaches(database: psycopg.Connection[DictRow]) -> list[str]:
     """Two new people, each of whom can give sessions to the other."""
     rows = database.execute(
@@ -139,6 +161,32 @@ def two_coaches(database: psycopg.Connection[DictRow]) -> list[str]:
            select id::text from made"""
     ).fetchall()
     return [row["id"] for row in rows]
+
+
+def test_a_referral_counts_when_it_is_rewarded_and_whatever_becomes_of_it(
+    stack: Stack, database: psycopg.Connection[DictRow]
+) -> None:
+    pair = Pair(stack, database, published_coach(stack))
+    people = [pair.referrer.user_id, pair.referee.user_id]
+    session = pair.session()
+    stack.drain()
+    assert pair.status == "QUALIFIED"
+    apply(database, [event({"userId": pair.referrer.user_id})])
+    assert told(database, pair.referrer.user_id) == []
+    assert pair.settle(DAY + HOLD) == "REWARDED"
+    stack.drain()
+    rewarded_at = state(database, pair.referral)["rewarded_at"]
+    live = grants(database, people)
+    assert {each[:2] for each in live} == {(people[0], "first_referral"), (people[1], "first_session")}
+    assert (people[0], "first_referral", "ALL", rewarded_at) in live
+    refund(database, session, PRICE)
+    tell(stack, session, "RefundSucceeded")
+    assert pair.status == "REJECTED"
+    stack.drain()
+    assert grants(database, people) == live
+    database.execute("delete from achievement_grant where user_id::text = any (%s)", [people])
+    database.execute("select private.grant_achievements(%s::uuid[])", [people])
+    assert grants(database, people) == live
 
 
 def test_twenty_deliveries_at_once_grant_once(stack: Stack, database: psycopg.Connection[DictRow]) -> None:

@@ -20,7 +20,8 @@ class AchievementType(StrEnum):
 
 
 class Metric(StrEnum):
-    """What is counted: completed sessions and their hours, reviews, their stars, goals by their first completion."""
+    """What is counted: completed sessions and their hours, reviews, their stars, goals by their first completion,
+    people brought whose referral was rewarded."""
 
     SESSIONS_AS_COACH = "SESSIONS_AS_COACH"
     SESSIONS_AS_MENTEE = "SESSIONS_AS_MENTEE"
@@ -30,6 +31,7 @@ class Metric(StrEnum):
     REVIEWS_WRITTEN = "REVIEWS_WRITTEN"
     RATING_RECEIVED = "RATING_RECEIVED"
     GOALS_COMPLETED = "GOALS_COMPLETED"
+    REFERRALS_REWARDED = "REFERRALS_REWARDED"
 
 
 class Operator(StrEnum):

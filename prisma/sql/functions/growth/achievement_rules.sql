@@ -1,6 +1,6 @@
--- What people have done, and what of it is achieved. Both are worked out from sessions, reviews and goals each time, so an event that comes again, late or
+-- What people have done, and what of it is achieved. Both are worked out from sessions, reviews, goals and referrals each time, so an event that comes again, late or
 -- never changes nothing: events only say of whom to look. Nothing that counted can be taken back: completed sessions stay completed, reviews
--- count as they were given, a goal by its first completion. A session of before completions were dated counts by its end.
+-- count as they were given, a goal by its first completion, a referral by its reward. A session of before completions were dated counts by its end.
 create or replace function private.achievement_facts(people uuid[])
 returns table (user_id uuid, metric public.achievement_metric, value numeric, at timestamptz, source_id uuid)
 language sql stable security definer set search_path = '' as $$
@@ -21,7 +21,10 @@ language sql stable security definer set search_path = '' as $$
   union all
   select r.mentee_id, 'REVIEWS_WRITTEN', 1, r.created_at, r.id from public.review r where r.mentee_id = any (people)
   union all
-  select g.user_id, 'GOALS_COMPLETED', 1, g.first_completed_at, g.id from public.goal g where g.user_id = any (people) and g.first_completed_at is not null;
+  select g.user_id, 'GOALS_COMPLETED', 1, g.first_completed_at, g.id from public.goal g where g.user_id = any (people) and g.first_completed_at is not null
+  union all
+  select r.referrer_id, 'REFERRALS_REWARDED', 1, r.rewarded_at, r.id
+  from private.referral r where r.referrer_id = any (people) and r.rewarded_at is not null;
 $$;
 
 -- The window an instant lies in, in UTC: '2027', '2027-03', or 'ALL'.
@@ -60,7 +63,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 -- Those of them who may have achieved something that they were not granted: by the sums of each month, without regard to the order. Most
--- events bring nobody over a threshold, and adding up is a tenth of the work of looking at each step.
+-- events bring nobody over a threshold, and to see that takes one aggregate over the facts, not a row for each fact and definition with windows over them.
 create or replace function private.achievement_candidates(people uuid[]) returns uuid[]
 language sql stable security definer set search_path = '' as $$
   with tally as materialized (
