@@ -18,6 +18,8 @@ def cursor(document: Any) -> str:
 WHEN, WHO = ["t", "2026-01-01T00:00:00+00:00"], ["u", str(uuid4())]
 NUMBER, TEXT = ["i", 7], ["s", "x"]
 LISTS: dict[str, list[Any]] = {
+    "/api/achievements": [TEXT],
+    "/api/achievements/definitions": [TEXT],
     "/api/admin/audit": [NUMBER],
     "/api/admin/referrals": [WHEN, WHO],
     "/api/admin/users": [WHEN, WHO],
@@ -27,6 +29,7 @@ LISTS: dict[str, list[Any]] = {
     "/api/coach/profile/rates": [WHEN, WHO],
     "/api/coach/{coachId}/reviews": [WHEN, WHO],
     "/api/coaching/availability": [WHEN, WHO],
+    "/api/disputes": [WHEN, WHO],
     "/api/goals": [WHEN, WHO],
     "/api/goals/{id}/progress": [WHEN, WHO],
     "/api/invoices": [WHEN, WHO],
@@ -35,6 +38,8 @@ LISTS: dict[str, list[Any]] = {
     "/api/members/import/{id}/findings": [NUMBER, NUMBER],
     "/api/members/{userId}/history": [NUMBER],
     "/api/notifications": [WHEN, WHO],
+    "/api/payments": [WHEN, WHO],
+    "/api/payments/{id}/refunds": [WHEN, WHO],
     "/api/plans": [WHEN, WHO],
     "/api/referrals": [WHEN, WHO],
     "/api/referrals/rewards": [NUMBER],

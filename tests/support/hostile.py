@@ -73,6 +73,7 @@ class World:
     definition_id: str
     grant_id: str
     referral_id: str
+    referral_code: str
 
     def path(self, template: str) -> str:
         """A route's path with ids that exist."""
@@ -170,6 +171,7 @@ def make_world(stack: Stack) -> World:
         goal_id=mentee.post("/api/goals", GOAL).json()["data"]["id"],
         notification_id=notifications.told(stack, mentee),
         referral_id=referrals.waiting(stack, mentee),
+        referral_code=referrals.code_of(mentee),
         **growth.achieved(mentee, admin),
     )
 

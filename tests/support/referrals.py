@@ -190,7 +190,7 @@ def writes(world: Any) -> list[tuple[str, str, SignedIn, dict[str, Any]]]:
     """The write routes of referrals, ready to succeed, for tests/support/hostile.py."""
     return [
         ("POST", "/api/referrals/code", world.coach, {}),
-        ("POST", "/api/referrals/redeem", world.newcomer, {"code": code_of(world.mentee)}),
+        ("POST", "/api/referrals/redeem", world.newcomer, {"code": world.referral_code}),
         (
             "POST",
             "/api/admin/referrals/{id}/review",

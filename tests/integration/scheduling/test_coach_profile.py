@@ -110,8 +110,8 @@ def test_every_rate_is_kept_with_its_time(stack: Stack) -> None:
     [
         ({"durationPrices": [price_of(30, 9000, "EUR")]}, "#/durationPrices"),
         ({"durationPrices": [price_of(150, 9000)]}, "#/durationPrices"),
-        ({"durationPrices": [price_of(30, 1), price_of(30, 2)]}, "#/durationPrices"),
-        ({"durationPrices": [price_of(31, 1)]}, "#/durationPrices/0/duration"),
+        ({"durationPrices": [price_of(30, 9000), price_of(30, 9100)]}, "#/durationPrices"),
+        ({"durationPrices": [price_of(31, 9000)]}, "#/durationPrices/0/duration"),
         ({"durationPrices": [price_of(30, -1)]}, "#/durationPrices/0/price/amount"),
         ({"languages": ["en", "xx"]}, "#/languages/1"),
         ({"languages": ["EN"]}, "#/languages/0"),

@@ -198,7 +198,7 @@ def test_the_order_of_free_slots_is_that_of_the_stored_ones(stack: Stack) -> Non
     never = {"weekly": [], "minimumNotice": 0}
     late = {"minimumNotice": 60 * 24 * 20}
     schedules: list[dict[str, Any]] = [never, late, {}, never]
-    coaches = [published_coach(stack, profile=offer(tag, 1), schedule=schedule) for schedule in schedules]
+    coaches = [published_coach(stack, profile=offer(tag, 100), schedule=schedule) for schedule in schedules]
     refresh(stack)
     order = found(stack, specialty=tag, sort="nextFree")
     assert ids(order)[:2] == [coaches[2].user_id, coaches[1].user_id]

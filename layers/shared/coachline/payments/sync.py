@@ -60,8 +60,8 @@ def payment(database: Database, name: str) -> Row:
         return [mirror.payment_row(found)]
 
     answer = fresh(lambda: written(database, write_payments, fetch), name)
-    if not answer["unknown"]:
-        write_movements(database, _moved(found["latest_charge"]))
+    # Also of what is paid for subscriptions and invoices: the platform's balance is one.
+    write_movements(database, _moved(found["latest_charge"]))
     return answer
 
 
