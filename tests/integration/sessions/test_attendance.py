@@ -104,6 +104,13 @@ def outcome(stack: Stack, session: str) -> tuple[str, str]:
     return row["to_status"], row["reason"]
 
 
+def length(database: psycopg.Connection[DictRow], session: str) -> int | None:
+    row = database.execute("select actual_minutes from private.meeting where session_id = %s", [session]).fetchone()
+    assert row
+    minutes: int | None = row["actual_minutes"]
+    return minutes
+
+
 UNKNOWN = ("COMPLETED", NOBODY_SAID)
 
 
@@ -117,7 +124,11 @@ def test_what_is_not_known_is_nobodys_absence(stack: Stack, coach: SignedIn, men
         database.execute("delete from private.meeting_presence where session_id = %s", [session])
         database.execute("update private.meeting set reconciled_at = now() where session_id = %s", [session])
         assert outcome(stack, session) == UNKNOWN  # it took place, and nobody says with whom
+        assert length(database, session) == 60
+        database.execute("update private.meeting_instance set ended_at = null where session_id = %s", [session])
+        assert length(database, session) is None
         database.execute("delete from private.meeting_instance where session_id = %s", [session])
+        assert length(database, session) is None
         assert outcome(stack, session) == ("NO_SHOW", NOBODY)
         database.execute(
             """insert into private.calendly_booking (

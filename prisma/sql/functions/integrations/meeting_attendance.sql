@@ -3,7 +3,9 @@
 -- From the first start to the last end that is known; null until an end is.
 create or replace function private.actual_minutes(session uuid) returns integer
 language sql stable security definer set search_path = '' as $$
-  select greatest(0, round(extract(epoch from max(i.ended_at) - min(i.started_at)) / 60))::integer
+  -- greatest() alone would make 0 of nothing.
+  select case when max(i.ended_at) is not null and min(i.started_at) is not null
+    then greatest(0, round(extract(epoch from max(i.ended_at) - min(i.started_at)) / 60))::integer end
   from private.meeting_instance i where i.session_id = session;
 $$;
 
