@@ -12,6 +12,7 @@ from coachline.identity.role_requests import RoleRequest
 from coachline.identity.users import UserRole, UserStatus
 from coachline.models import Input, Instant, Output, Version, example
 from coachline.pagination import Keyset, PageQuery
+from coachline.patches import partial
 
 _ORDER = Keyset(before_at=("created_at", datetime), before_id=("id", UUID))
 _JORDAN: dict[str, Any] = {
@@ -74,7 +75,13 @@ class AccountDetail(Account):
     updated_at: Instant
 
 
-class AccountPatch(Input):
+class _AccountTerms(Input):
+    status: Literal["ACTIVE", "SUSPENDED"]
+    payment_terms: PaymentTerms
+
+
+@partial
+class AccountPatch(_AccountTerms):
     """Suspend or reactivate, or say how a mentee pays: `status`, `paymentTerms` or both.
 
     Terms count for what is booked from now on. The reason goes to the audit log. Names are the user's own, the address
@@ -83,14 +90,12 @@ class AccountPatch(Input):
 
     model_config = example(status="SUSPENDED", reason="Chargebacks under investigation", version=1)
 
-    status: Literal["ACTIVE", "SUSPENDED"] | None = None
-    payment_terms: PaymentTerms | None = None
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
     version: Version
 
     @model_validator(mode="after")
     def _something(self) -> "AccountPatch":
-        if self.status is None and self.payment_terms is None:
+        if not {"status", "payment_terms"} & self.model_fields_set:
             raise ValueError("Send `status`, `paymentTerms` or both")
         return self
 
