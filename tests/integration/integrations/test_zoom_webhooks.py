@@ -124,7 +124,8 @@ def test_who_did_not_come_is_suggested_once_the_session_is_over_and_the_coach_de
     assert metrics(booked)["noShowSuggestion"] is None  # whoever is missing may still come
     frozen.clock(minute(booked, 61))
     assert metrics(booked)["noShowSuggestion"] == missing
-    assert booked.coach.get(f"/api/sessions/{booked.id}").json()["data"]["status"] == "SCHEDULED"
+    # The stack's own schedule may have started the session meanwhile; nothing has decided about it.
+    assert booked.coach.get(f"/api/sessions/{booked.id}").json()["data"]["status"] in ("SCHEDULED", "IN_PROGRESS")
 
 
 def test_the_challenge_is_answered_at_once(stack: Stack, zoom: ZoomAccount) -> None:
