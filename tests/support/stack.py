@@ -103,7 +103,8 @@ class Stack:
         return httpx.Client(base_url=self.base_url, headers=headers, timeout=30)
 
     def drain(self) -> dict[str, int]:
-        answer: dict[str, int] = self.http.post("/_dev/drain").raise_for_status().json()
+        """As long as the stack itself gives a drain (DRAIN_SECONDS), and a little more to hear that it has given up."""
+        answer: dict[str, int] = self.http.post("/_dev/drain", timeout=130).raise_for_status().json()
         return answer
 
     def clock(self, now: str | None) -> None:
