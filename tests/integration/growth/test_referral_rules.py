@@ -291,4 +291,8 @@ def test_killed_in_the_middle_and_told_again_it_does_everything_once(pair: Pair,
 
 
 def test_an_event_of_something_else_is_passed_over(stack: Stack) -> None:
-    referral_jobs.settle(Mortal(stack, 0), DomainEvent("x", "PaymentFailed", datetime.now(UTC), {"userId": "x"}))
+    event = DomainEvent("x", "PaymentFailed", datetime.now(UTC), {"userId": "x"})
+    at_once = Mortal(stack, 0)
+    referral_jobs.settle(at_once, event)
+    with pytest.raises(Killed):  # only now: it has written nothing before
+        at_once.write("settle_referrals")

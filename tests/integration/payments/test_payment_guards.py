@@ -97,8 +97,7 @@ def test_credit_is_borne_by_the_fee_first_and_by_a_transfer_then(stack: Stack, s
     with stack.database() as database:
         some = {"credit_amount": 1000, "charge_amount": 14000, "application_fee_amount": 275}
         more = {"credit_amount": 2000, "charge_amount": 13000, "application_fee_amount": 0, "top_up_amount": 725}
-        for columns in (some, more):
-            payment(database, session_id, **columns)
+        assert all(payment(database, session_id, **columns) for columns in (some, more)), "each is written"
 
 
 def test_a_session_has_one_live_payment(stack: Stack, session_id: str) -> None:
