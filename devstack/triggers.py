@@ -23,6 +23,8 @@ RELAY = "outbox_relay"
 SWEEP = "inbox_sweep"
 LOCAL_SECONDS = {RELAY: 1.0}  # schedules that would make a developer wait
 LONG_POLL_SECONDS = 20
+CROWD = 2 * DEFAULT_CONCURRENCY  # so many calls that somebody waits for come before queues
+YIELD_SECONDS = 1.0  # but no longer than this
 GATHER_SECONDS = 0.02  # at one message a call, receiving and deleting cost more than handling
 DRAIN_SECONDS = 120
 Message = dict[str, Any]
@@ -111,6 +113,7 @@ class Triggers:
         places = asyncio.Semaphore(source.concurrency or DEFAULT_CONCURRENCY)
         while True:
             await places.acquire()
+            await self._let_answers_pass()
             try:
                 messages = await self._receive(source)
             except (aiohttp.ClientError, AwsError, TimeoutError) as error:
@@ -126,6 +129,11 @@ class Triggers:
             else:
                 places.release()
                 await asyncio.sleep(0.01)
+
+    async def _let_answers_pass(self) -> None:
+        until = time.monotonic() + YIELD_SECONDS
+        while self._workers.awaited > CROWD and not self._draining and time.monotonic() < until:
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def _receive(self, source: EventSource) -> list[Message]:
         answer = await self._aws.call(

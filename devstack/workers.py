@@ -73,6 +73,7 @@ class Workers:
         self._say = say
         self._environment = environment
         self._generation = 0
+        self.awaited = 0  # calls under way, or in line, that somebody waits for
         limit = int(os.environ.get("DEVSTACK_CONCURRENCY") or DEFAULT_CONCURRENCY)
         limits = {f.name: limit if f.reserved is None else min(limit, f.reserved) for f in functions.values()}
         self._places = {name: asyncio.Semaphore(number) for name, number in limits.items() if number}
@@ -124,7 +125,14 @@ class Workers:
         function, request_id = self._functions[name], str(uuid.uuid4())
         if name not in self._places:
             return self._failed(function, _error("TooManyRequestsException", "Rate Exceeded."))  # reserved: 0
-        async with self._places[name]:
+        self.awaited += function.awaited
+        try:
+            return await self._invoke(function, request_id, event)
+        finally:
+            self.awaited -= function.awaited
+
+    async def _invoke(self, function: Function, request_id: str, event: bytes) -> Result:
+        async with self._places[function.name]:
             instance = await self._instance(function)
             if isinstance(instance, Result):
                 return instance

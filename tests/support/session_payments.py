@@ -51,11 +51,17 @@ def movements(stack: Stack, made: dict[str, Any]) -> dict[str, int]:
 
 def saved_method(stack: Stack, mentee: SignedIn, token: str) -> str:
     """A method that the mentee has saved on Stripe's page: our id of it."""
+    before = _methods(mentee)
     setup = mentee.post("/api/payment-methods/setup", {})
     intent = setup.json()["data"]["clientSecret"].split("_secret_")[0]
     client(stack).v1.setup_intents.confirm(intent, {"payment_method": token})
     stack.drain()
-    return str(mentee.get("/api/payment-methods").json()["data"][0]["id"])
+    [made] = _methods(mentee) - before
+    return made
+
+
+def _methods(who: SignedIn) -> set[str]:
+    return {method["id"] for method in who.get("/api/payment-methods").json()["data"]}
 
 
 def hold_ran_out(stack: Stack, made: dict[str, Any]) -> None:

@@ -119,6 +119,7 @@ def world(stack: Stack, directory: Path, *, retries: int = 0) -> Iterator[World]
             cached.cache_clear()
         made = World(stack, simulator)
         made.to(simulator.clock.now())
+        _tell_the_stack_nothing(stack)
         _forget_cursors(stack)
         try:
             yield made
@@ -126,9 +127,23 @@ def world(stack: Stack, directory: Path, *, retries: int = 0) -> Iterator[World]
             clock.pin(None)
             with stack.database() as database:
                 database.execute("update devstack.clock set fixed_at = null")
+                database.execute("drop trigger if exists told_nobody on private.outbox_event")
             _forget_cursors(stack)
             for cached in caches:
                 cached.cache_clear()
+
+
+def _tell_the_stack_nothing(stack: Stack) -> None:
+    """Else its consumers would ask the stack's own Stripe, which knows nothing of this one, and record the refusal."""
+    with stack.database() as database:
+        database.execute(
+            """create or replace function devstack.told_nobody() returns trigger language plpgsql as $$
+               begin new.published_at := clock_timestamp(); return new; end $$"""
+        )
+        database.execute(
+            """create or replace trigger told_nobody before insert on private.outbox_event
+               for each row execute function devstack.told_nobody()"""
+        )
 
 
 def _forget_cursors(stack: Stack) -> None:

@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from devstack import triggers
+from devstack.aws import AwsError
 from tests.integration.devstack.local import Local, until
 
 CONSUMER = """
@@ -123,6 +124,56 @@ def test_a_message_reaches_its_consumer_at_once(local: Local) -> None:
     assert note["record"]["eventSourceARN"] == "arn:aws:sqs:us-east-1:123456789012:Work"
     assert note["record"]["attributes"]["ApproximateReceiveCount"] == "1"
     drain(local)
+
+
+def test_a_queue_waits_while_a_crowd_asks_unless_it_is_drained(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triggers, "YIELD_SECONDS", 600)
+    monkeypatch.setattr(local.workers, "awaited", triggers.CROWD + 1)
+    local.run(send(local, {"n": 1}))  # for which the stack may be waiting already
+    local.run(until(lambda: noted(local)))
+    local.run(send(local, {"n": 2}))
+    url = local.aws.queue_url("Work")
+    own = local.run(local.aws.call("sqs", "ReceiveMessage", QueueUrl=url, VisibilityTimeout=0, AttributeNames=["All"]))
+    (message,) = own["Messages"]
+    assert (message["Body"], message["Attributes"]["ApproximateReceiveCount"]) == ('{"n": 2}', "1")
+    assert drain(local)["failed"] == 0
+    assert bodies(local) in ([{"n": 1}, {"n": 2}], [{"n": 2}, {"n": 1}])
+
+
+def test_a_queue_does_not_wait_for_ever(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local.workers, "awaited", triggers.CROWD + 1)
+    for number in range(3):
+        local.run(send(local, {"n": number}))
+    local.run(until(lambda: len(noted(local)) == 3))
+
+
+def test_a_queue_counts_what_waits_what_is_worked_on_and_what_is_held_back(local: Local) -> None:
+    async def scenario() -> None:
+        url = local.aws.queue_url("WorkDead")
+
+        async def sqs(action: str, **arguments: Any) -> Any:
+            return await local.aws.call("sqs", action, QueueUrl=url, **arguments)
+
+        async def counts() -> list[int]:
+            answer = (await sqs("GetQueueAttributes", AttributeNames=["All"]))["Attributes"]
+            return [int(answer[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed")]
+
+        waiting, _, _ = await counts()
+        assert await counts() == [waiting, 0, 0]
+        for delay in (0, 0, 600):
+            await sqs("SendMessage", MessageBody="x", DelaySeconds=delay)
+        assert await counts() == [waiting + 2, 0, 1]
+        taken = (await sqs("ReceiveMessage", MaxNumberOfMessages=1, VisibilityTimeout=600))["Messages"]
+        assert await counts() == [waiting + 1, 1, 1]
+        for _ in range(2):  # a second time is no mistake
+            await sqs("DeleteMessage", ReceiptHandle=taken[0]["ReceiptHandle"])
+        assert await counts() == [waiting + 1, 0, 1]
+        with pytest.raises(AwsError):
+            await sqs("DeleteMessage", ReceiptHandle="unknown")
+        await sqs("PurgeQueue")
+        assert await counts() == [0, 0, 0]
+
+    local.run(scenario())
 
 
 def test_drain_returns_when_everything_is_handled(local: Local) -> None:

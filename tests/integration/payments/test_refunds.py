@@ -19,6 +19,7 @@ from tests.support.stripe_world import World, world
 def w(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world(stack, tmp_path_factory.mktemp("world")) as made:
         yield made
+        made.deliver()
         assert movements_differ(made) == []
 
 

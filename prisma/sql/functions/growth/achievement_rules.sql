@@ -27,14 +27,15 @@ language sql stable security definer set search_path = '' as $$
   from private.referral r where r.referrer_id = any (people) and r.rewarded_at is not null;
 $$;
 
--- The window an instant lies in, in UTC: '2027', '2027-03', or 'ALL'.
+-- The window an instant lies in, in UTC: '2027', '2027-03', or 'ALL'. This and the next are asked for each fact and definition: without a setting of
+-- their own, and as stable as what they call, Postgres puts their bodies into the query. Whoever calls them has the empty search path.
 create or replace function private.achievement_period(span public.achievement_window, at timestamptz) returns text
-language sql immutable set search_path = '' as $$
+language sql stable as $$
   select case span when 'ALL_TIME' then 'ALL' else to_char(at at time zone 'UTC', case span when 'YEAR' then 'YYYY' else 'YYYY-MM' end) end;
 $$;
 
 create or replace function private.achievement_holds(operator public.achievement_operator, value numeric, threshold numeric) returns boolean
-language sql immutable set search_path = '' as $$
+language sql immutable as $$
   select case operator when 'AT_LEAST' then value >= threshold when 'AT_MOST' then value <= threshold else value = threshold end;
 $$;
 
