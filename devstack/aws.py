@@ -19,11 +19,7 @@ RECORDER = "devstack-recorded-events"
 MAIL_DOMAIN = "coachline.example"  # what SES may send from
 MAIL_VARIABLES = {"MAIL_FROM": f"Coachline <notices@{MAIL_DOMAIN}>"}
 _SERVICES = {"sqs": ("AmazonSQS", "1.0"), "events": ("AWSEvents", "1.1"), "secretsmanager": ("secretsmanager", "1.1")}
-_DEPTHS = {
-    "visible": "ApproximateNumberOfMessages",
-    "inFlight": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
+DEPTHS = "/depths"  # moto_server.py's own
 
 
 class AwsError(Exception):
@@ -126,11 +122,11 @@ class Aws:
         await self.call("events", "PutRule", EventBusName=bus, Name=name, EventPattern=json.dumps(pattern))
         await self.call("events", "PutTargets", EventBusName=bus, Rule=name, Targets=targets)
 
-    async def depths(self, queue: str) -> dict[str, int]:
-        """How many messages a queue holds: {visible, inFlight, delayed}."""
-        url = self.queue_url(queue)
-        answer = await self.call("sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
-        return {name: int(answer["Attributes"][attribute]) for name, attribute in _DEPTHS.items()}
+    async def depths(self) -> dict[str, dict[str, int]]:
+        """How many messages each queue holds: {visible, inFlight, delayed}."""
+        async with self._session.get(f"{self.endpoint}{DEPTHS}") as response:
+            held: dict[str, dict[str, int]] = await response.json(content_type=None)
+            return held
 
     async def events(self) -> list[dict[str, Any]]:
         """Every event that was put on a bus since the start, oldest first, as EventBridge delivers it."""

@@ -169,12 +169,11 @@ class DevRoutes:
         return {"events": await self._stack.aws.events()}
 
     async def _queues(self, _: web.Request) -> Any:
-        aws, dead_letters = self._stack.aws, self._stack.template.dead_letters
-        depths = {queue.name: await aws.depths(queue.name) for queue in self._stack.template.queues}
+        depths, dead_letters = await self._stack.aws.depths(), self._stack.template.dead_letters
         return {
             "queues": [
-                {"name": name, **depth, "deadLetters": depths[dead_letters[name]]["visible"]}
-                for name, depth in depths.items()
+                {"name": name, **depths[name], "deadLetters": depths[dead_letters[name]]["visible"]}
+                for name in (queue.name for queue in self._stack.template.queues)
                 if name in dead_letters
             ]
         }

@@ -107,7 +107,7 @@ class Gateway:
                 reply = preflight
             else:
                 function, event = self._admit(request, request_id, body)
-                reply = await self._integrate(function, event)
+                reply = await self._integrate(request, function, event)
         except RefusedError as refused:
             reply = refused.reply
         milliseconds = (time.perf_counter() - started) * 1000
@@ -142,9 +142,14 @@ class Gateway:
             raise RefusedError(413, "Request Too Long")
         return route.function, event
 
-    async def _integrate(self, function: str, event: bytes) -> Reply:
-        # Shielded: when the gateway gives up, the function runs on, as it does in Lambda.
-        running = asyncio.create_task(self._workers.invoke(function, event))
+    async def _integrate(self, request: web.Request, function: str, event: bytes) -> Reply:
+        until = time.monotonic() + INTEGRATION_SECONDS
+
+        def given_up() -> bool:
+            return request.transport is None or time.monotonic() > until
+
+        # Shielded: when the gateway gives up, a function that has begun runs on, as it does in Lambda.
+        running = asyncio.create_task(self._workers.invoke(function, event, given_up))
         try:
             result = await asyncio.wait_for(asyncio.shield(running), INTEGRATION_SECONDS)
         except TimeoutError:

@@ -34,6 +34,7 @@ from moto.server import main
 from moto.sqs import models
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Message, Queue, SQSBackend
+from werkzeug.datastructures import Headers
 from werkzeug.test import run_wsgi_app
 
 
@@ -109,6 +110,7 @@ def delete(queue: Queue, handle: str) -> None:
     raise ReceiptHandleIsInvalid
 
 
+DEPTHS = "/depths"  # a path of our own, which no bucket has
 TOO_LARGE = (
     "<Error><Code>EntityTooLarge</Code><Message>Your proposed upload exceeds the maximum allowed size</Message></Error>"
 )
@@ -151,6 +153,9 @@ def keeping_alive(run_wsgi: Callable[[MotoRequestHandler], None]) -> Callable[[M
     """Answer a call of the JSON protocols, whose length is known, at one blow, and leave the connection open."""
 
     def call(handler: MotoRequestHandler) -> None:
+        if handler.path == DEPTHS:
+            _answer(handler, "200 OK", Headers(), json.dumps(depths()).encode())
+            return
         if "X-Amz-Target" not in handler.headers:
             handler.close_connection = True
             run_wsgi(handler)
@@ -159,12 +164,25 @@ def keeping_alive(run_wsgi: Callable[[MotoRequestHandler], None]) -> Callable[[M
         answer, status, headers = run_wsgi_app(
             handler.server.app, handler.make_environ() | {"wsgi.input": io.BytesIO(body)}, buffered=True
         )
-        text = b"".join(answer)
-        headers["Content-Length"] = str(len(text))
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        handler.wfile.write(f"HTTP/1.1 {status}\r\n{head}\r\n".encode("latin-1") + text)
+        _answer(handler, status, headers, b"".join(answer))
 
     return call
+
+
+def _answer(handler: MotoRequestHandler, status: str, headers: Headers, text: bytes) -> None:
+    headers["Content-Length"] = str(len(text))
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    handler.wfile.write(f"HTTP/1.1 {status}\r\n{head}\r\n".encode("latin-1") + text)
+
+
+def depths() -> dict[str, dict[str, int]]:
+    """What every queue holds, in one answer: whoever waits for all of them to be empty asks all the time."""
+    return {
+        queue.name: {"visible": len(ready(queue)), "inFlight": in_flight(queue), "delayed": delayed(queue)}
+        for account in models.sqs_backends.values()
+        for backend in account.values()
+        for queue in list(backend.queues.values())
+    }
 
 
 for owner, name, mended in (

@@ -129,10 +129,8 @@ class StartPage:
 
     async def _depths(self) -> list[tuple[str, dict[str, int], int]]:
         """Each queue's name and depths, and how many dead letters it has."""
-        aws, dead_letters = self._stack.aws, self._stack.template.dead_letters
-        return [
-            (name, await aws.depths(name), (await aws.depths(dead))["visible"]) for name, dead in dead_letters.items()
-        ]
+        depths, dead_letters = await self._stack.aws.depths(), self._stack.template.dead_letters
+        return [(name, depths[name], depths[dead]["visible"]) for name, dead in dead_letters.items()]
 
 
 def _glance(depths: list[tuple[str, dict[str, int], int]]) -> str:

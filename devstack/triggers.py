@@ -93,9 +93,8 @@ class Triggers:
                         break
             finally:
                 self._draining = 0
-            parked = sum(
-                [(await self._aws.depths(queue))["visible"] for queue in set(self._template.dead_letters.values())]
-            )
+            depths = await self._aws.depths()
+            parked = sum(depths[queue]["visible"] for queue in set(self._template.dead_letters.values()))
         failed += max(0, parked - self._parked)
         self._parked = parked
         return {"processed": self._processed - processed, "failed": failed}
@@ -104,8 +103,8 @@ class Triggers:
         """Wait until no queue with a consumer has a message that is visible or being worked on."""
         queues = {source.queue for source in self._template.sources}
         while True:
-            depths = [await self._aws.depths(queue) for queue in queues]
-            if not self._busy and not any(depth["visible"] or depth["inFlight"] for depth in depths):
+            depths = await self._aws.depths()
+            if not self._busy and not any(depths[queue]["visible"] or depths[queue]["inFlight"] for queue in queues):
                 return
             await asyncio.sleep(0.01)
 

@@ -120,19 +120,25 @@ class Workers:
                 if isinstance(instance, _Instance):
                     self._release(instance)
 
-    async def invoke(self, name: str, event: bytes) -> Result:
-        """Run a function on a JSON event; waits in line when all its instances are busy."""
+    async def invoke(self, name: str, event: bytes, given_up: Callable[[], bool] = lambda: False) -> Result:
+        """Run a function on a JSON event; waits in line when all its instances are busy.
+
+        Lambda refuses at once what is beyond its concurrency. So what its caller has given up in line is not run: work
+        for nobody would make all others wait, who give up in their turn.
+        """
         function, request_id = self._functions[name], str(uuid.uuid4())
         if name not in self._places:
             return self._failed(function, _error("TooManyRequestsException", "Rate Exceeded."))  # reserved: 0
         self.awaited += function.awaited
         try:
-            return await self._invoke(function, request_id, event)
+            return await self._invoke(function, request_id, event, given_up)
         finally:
             self.awaited -= function.awaited
 
-    async def _invoke(self, function: Function, request_id: str, event: bytes) -> Result:
+    async def _invoke(self, function: Function, request_id: str, event: bytes, given_up: Callable[[], bool]) -> Result:
         async with self._places[function.name]:
+            if given_up():
+                return Result(error=_error(AWAY, "The caller has gone."))
             instance = await self._instance(function)
             if isinstance(instance, Result):
                 return instance

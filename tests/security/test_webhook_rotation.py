@@ -1,4 +1,4 @@
-"""A provider's secret that is rotated while functions run: they read it again by themselves, but not for any stranger."""
+"""A provider's secret that is rotated while functions run: they read it again, but not for any stranger."""
 
 import json
 import time
@@ -66,9 +66,7 @@ def test_a_rotated_secret_is_good_without_a_new_start(
         delivered("old")
 
 
-def test_a_stranger_makes_us_ask_once_a_minute(
-    rotate: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stranger_makes_us_ask_once_a_minute(rotate: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     rotate("old")
     assert delivered("old") == "meeting.started"
     rotate("new")

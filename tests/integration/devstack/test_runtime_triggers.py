@@ -130,7 +130,7 @@ def test_a_queue_waits_while_a_crowd_asks_unless_it_is_drained(local: Local, mon
     monkeypatch.setattr(triggers, "YIELD_SECONDS", 600)
     monkeypatch.setattr(local.workers, "awaited", triggers.CROWD + 1)
     local.run(send(local, {"n": 1}))  # for which the stack may be waiting already
-    local.run(until(lambda: noted(local)))
+    drain(local)
     local.run(send(local, {"n": 2}))
     url = local.aws.queue_url("Work")
     own = local.run(local.aws.call("sqs", "ReceiveMessage", QueueUrl=url, VisibilityTimeout=0, AttributeNames=["All"]))
@@ -156,7 +156,9 @@ def test_a_queue_counts_what_waits_what_is_worked_on_and_what_is_held_back(local
 
         async def counts() -> list[int]:
             answer = (await sqs("GetQueueAttributes", AttributeNames=["All"]))["Attributes"]
-            return [int(answer[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed")]
+            told = [int(answer[f"ApproximateNumberOfMessages{kind}"]) for kind in ("", "NotVisible", "Delayed")]
+            assert list((await local.aws.depths())["WorkDead"].values()) == told
+            return told
 
         waiting, _, _ = await counts()
         assert await counts() == [waiting, 0, 0]
@@ -206,11 +208,11 @@ def test_only_the_failed_messages_of_a_batch_return(local: Local) -> None:
 
 @pytest.mark.parametrize("poison", [{"fail": True}, {"raise": True}])
 def test_a_message_that_never_succeeds_is_parked_and_counted_once(local: Local, poison: dict[str, bool]) -> None:
-    before = local.run(local.aws.depths("WorkDead"))["visible"]
+    before = local.run(local.aws.depths())["WorkDead"]["visible"]
     local.run(send(local, poison))
     assert drain(local)["failed"] == 1
     assert bodies(local) == [poison] * 3
-    assert local.run(local.aws.depths("WorkDead"))["visible"] == before + 1
+    assert local.run(local.aws.depths())["WorkDead"]["visible"] == before + 1
     assert drain(local)["failed"] == 0
 
 
