@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from devstack.config import Config, StackError
 from devstack.intrinsics import ACCOUNT, REGION
 from devstack.processes import Processes
 from devstack.template import Function
+from devstack.variables import lambda_variables
 
 DEFAULT_CONCURRENCY = 4
+LINE = 400  # calls of one function: a second or two of work, and callers wait three
 INIT_SECONDS = 10
 SOCKET = "functions.sock"
 BEHIND = 5  # niceness of what nobody waits for: here queues and schedules share the processors with requests
@@ -74,6 +77,7 @@ class Workers:
         self._environment = environment
         self._generation = 0
         self.awaited = 0  # calls under way, or in line, that somebody waits for
+        self._calls: Counter[str] = Counter()  # of each function, under way or in line
         limit = int(os.environ.get("DEVSTACK_CONCURRENCY") or DEFAULT_CONCURRENCY)
         limits = {f.name: limit if f.reserved is None else min(limit, f.reserved) for f in functions.values()}
         self._places = {name: asyncio.Semaphore(number) for name, number in limits.items() if number}
@@ -123,17 +127,21 @@ class Workers:
     async def invoke(self, name: str, event: bytes, given_up: Callable[[], bool] = lambda: False) -> Result:
         """Run a function on a JSON event; waits in line when all its instances are busy.
 
-        Lambda refuses at once what is beyond its concurrency. So what its caller has given up in line is not run: work
-        for nobody would make all others wait, who give up in their turn.
+        Lambda refuses at once what is beyond its concurrency. So does this when LINE calls are waiting, and what its
+        caller has given up in line is not run: work for nobody would make all others wait, who give up in their turn.
         """
         function, request_id = self._functions[name], str(uuid.uuid4())
         if name not in self._places:
             return self._failed(function, _error("TooManyRequestsException", "Rate Exceeded."))  # reserved: 0
+        if function.awaited and self._calls[name] >= LINE:
+            return Result(error=_error(AWAY, "Too many calls are waiting."))
         self.awaited += function.awaited
+        self._calls[name] += 1
         try:
             return await self._invoke(function, request_id, event, given_up)
         finally:
             self.awaited -= function.awaited
+            self._calls[name] -= 1
 
     async def _invoke(self, function: Function, request_id: str, event: bytes, given_up: Callable[[], bool]) -> Result:
         async with self._places[function.name]:
@@ -211,7 +219,7 @@ class Workers:
             taskRoot=str(function.code_dir),
             pythonPath=[str(self._config.root / "layers/shared")],
             niceness=0 if function.awaited else BEHIND,
-            environment={**_lambda_environment(function), **self._environment, **function.environment},
+            environment={**lambda_variables(function), **self._environment, **function.environment},
         )
         await instance.connected
         while True:
@@ -283,21 +291,3 @@ def _short(line: bytes) -> str:
 
 def _error(kind: str, message: str) -> dict[str, Any]:
     return {"errorType": kind, "errorMessage": message, "stackTrace": []}
-
-
-def _lambda_environment(function: Function) -> dict[str, str]:
-    """The variables that Lambda itself sets."""
-    group = f"/aws/lambda/{function.name}"
-    own = {"FUNCTION_NAME": function.name, "FUNCTION_VERSION": "$LATEST", "FUNCTION_MEMORY_SIZE": str(function.memory)}
-    own |= {"LOG_GROUP_NAME": group, "LOG_STREAM_NAME": "local", "INITIALIZATION_TYPE": "on-demand"}
-    return {
-        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), "local"),
-        **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), REGION),
-        **{f"AWS_LAMBDA_{name}": value for name, value in own.items()},
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
-        "LAMBDA_TASK_ROOT": str(function.code_dir),
-        "LANG": "en_US.UTF-8",
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "TZ": ":UTC",
-        "_HANDLER": function.handler,
-    }

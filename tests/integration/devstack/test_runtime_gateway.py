@@ -176,33 +176,6 @@ def test_the_gateway_gives_up_after_its_limit_and_the_function_runs_on(
     local.run(until(gate.with_suffix(".done").exists))
 
 
-def test_who_has_left_the_line_is_not_served(local: Local) -> None:
-    gate = local.root / "line"
-
-    async def scenario() -> None:
-        busy = [asyncio.create_task(_asked(local, f"/until?file={gate}")) for _ in range(4)]
-        await until(lambda: local.workers.awaited == 4)
-        _, writer = await asyncio.open_connection("127.0.0.1", local.port)
-        writer.write(f"GET /until?file={gate}-left HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        await until(lambda: local.workers.awaited == 5)
-        writer.close()
-        await writer.wait_closed()
-        stays = asyncio.create_task(_asked(local, f"/until?file={gate}-stays"))
-        await until(lambda: local.workers.awaited == 6)
-        for name in ("line", "line-left", "line-stays"):
-            (local.root / name).touch()
-        assert [await each for each in [*busy, stays]] == [200] * 5
-
-    local.run(scenario())
-    assert (local.root / "line-stays.done").exists()
-    assert not (local.root / "line-left.done").exists()
-
-
-async def _asked(local: Local, path: str) -> int:
-    async with local.http.get(path) as response:
-        return response.status
-
-
 def test_bodies_over_six_megabytes_are_refused_after_they_were_read(local: Local) -> None:
     headers = {"content-type": "text/plain"}
     assert call(local, "POST", "/nothing", data=b"x" * (6 * MEGABYTE - 2000), headers=headers).status == 204

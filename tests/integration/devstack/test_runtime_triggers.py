@@ -141,6 +141,7 @@ def test_a_queue_waits_while_a_crowd_asks_unless_it_is_drained(local: Local, mon
 
 
 def test_a_queue_does_not_wait_for_ever(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    drain(local)  # else one may be waiting as the test before has told it to
     monkeypatch.setattr(local.workers, "awaited", triggers.CROWD + 1)
     for number in range(3):
         local.run(send(local, {"n": number}))
