@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.made import with_parts, write  # noqa: E402 - after the path is set
+
 PAGE = ROOT / "docs" / "achievements.md"
 SEED = ROOT / "prisma" / "sql" / "seed" / "achievement_definition.sql"
-BEGIN, END = "<!-- definitions -->", "<!-- /definitions -->"
 _ROW = re.compile(r"\('(\w+)', '([^']+)', '([^']+)', '(\w+)', '(\w+)', '(\w+)', ([\d.]+), '(\w+)', (\d+|null)\)")
 
 
@@ -25,18 +28,10 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def page() -> str:
-    """The page with the table as it has to be."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
-
-
-def main() -> None:
-    if "--check" not in sys.argv:
-        PAGE.write_text(page())
-    elif PAGE.read_text() != page():
-        sys.exit("docs/achievements.md: not what the seed says. Run scripts/achievement_docs.py and commit it.")
+def files() -> dict[Path, str]:
+    """What is made."""
+    return {PAGE: with_parts(PAGE, __file__, definitions=table())}
 
 
 if __name__ == "__main__":
-    main()
+    write(files())

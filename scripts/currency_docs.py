@@ -5,13 +5,13 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "layers" / "shared"))
+sys.path.insert(0, str(ROOT))
 
-from coachline.money import CURRENCIES, Currency  # noqa: E402 - found by the line above
+from coachline.money import CURRENCIES, Currency  # noqa: E402 - after the path is set
+from scripts.made import with_parts, write  # noqa: E402 - after the path is set
 
 PAGE = ROOT / "docs" / "payments.md"
 SEED = ROOT / "prisma" / "sql" / "seed" / "currency.sql"
-BEGIN, END = "<!-- made by scripts/currency_docs.py -->\n", "\n<!-- end of what scripts/currency_docs.py made -->"
 STATEMENT = """\
 -- Made by scripts/currency_docs.py from coachline.money.
 insert into private.currency as c (code, exponent, step, minimum, maximum) values
@@ -38,27 +38,14 @@ def table() -> str:
     return "\n".join(["| currencies | decimals | step | minimum |", "|---|---|---|---|", *lines])
 
 
-def page(text: str) -> str:
-    """The page with the current table between its two marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        sys.exit(f"docs/payments.md: {BEGIN.strip()} and {END.strip()} are not there as a pair")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
-
-
 def _ordered() -> list[Currency]:
     return sorted(CURRENCIES.values())
 
 
-def main() -> None:
-    text = PAGE.read_text()
-    if "--check" not in sys.argv:
-        PAGE.write_text(page(text))
-        SEED.write_text(seed())
-    elif page(text) != text or seed() != SEED.read_text():
-        sys.exit("The currencies are not those of coachline.money. Run scripts/currency_docs.py and commit it.")
+def files() -> dict[Path, str]:
+    """What is made."""
+    return {PAGE: with_parts(PAGE, __file__, currencies=table()), SEED: seed()}
 
 
 if __name__ == "__main__":
-    main()
+    write(files())

@@ -2,15 +2,27 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
-from coachline.members.profiles import Role
-from coachline.members.rules import FIELDS, LOOKUPS, ON_ACCOUNT, RULES, STATUSES, Field, Rule, rules_of
-
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from coachline.members.profiles import Role  # noqa: E402 - after the path is set
+from coachline.members.rules import (  # noqa: E402 - after the path is set
+    FIELDS,
+    LOOKUPS,
+    ON_ACCOUNT,
+    RULES,
+    STATUSES,
+    Field,
+    Rule,
+    rules_of,
+)
+from scripts.made import with_parts, write  # noqa: E402 - after the path is set
+
 PAGE = ROOT / "docs" / "member-data.md"
 _TYPES = {
     "text": "text, one line",
@@ -92,25 +104,6 @@ def values() -> str:
     return "\n\n".join(parts)
 
 
-SECTIONS: dict[str, Callable[[], str]] = {
-    "fields": fields,
-    "requirements": requirements,
-    "rules": rules,
-    "values": values,
-}
-
-
-def page(text: str) -> str:
-    """The page with every table as it has to be."""
-    for name, made in SECTIONS.items():
-        before, begin, rest = text.partition(f"<!-- {name}, made by `make member-docs` -->\n")
-        _, end, after = rest.partition(f"\n<!-- end of {name} -->")
-        if not begin or not end:
-            raise ValueError(f"{PAGE.name} has no marks for {name}")
-        text = f"{before}{begin}{made()}{end}{after}"
-    return text
-
-
 def _field(rule: Rule) -> Field:
     return next(field for field in FIELDS if field.name == rule.field)
 
@@ -136,13 +129,12 @@ def _named(rule: Rule) -> str:
     return next(field.json for field in FIELDS if field.name == rule.with_field)
 
 
-def main() -> None:
-    text = PAGE.read_text()
-    if "--check" not in sys.argv:
-        PAGE.write_text(page(text))
-    elif page(text) != text:
-        sys.exit("docs/member-data.md: not what the rule table says. Run `make member-docs` and commit it.")
+def files() -> dict[Path, str]:
+    """What is made."""
+    return {
+        PAGE: with_parts(PAGE, __file__, fields=fields(), requirements=requirements(), rules=rules(), values=values())
+    }
 
 
 if __name__ == "__main__":
-    main()
+    write(files())

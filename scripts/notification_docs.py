@@ -3,10 +3,13 @@
 import sys
 from pathlib import Path
 
-from coachline.notifications.catalogue import TYPES, NotificationType
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "notifications.md"
-BEGIN, END = "<!-- types -->", "<!-- /types -->"
+from coachline.notifications.catalogue import TYPES, NotificationType  # noqa: E402 - after the path is set
+from scripts.made import with_parts, write  # noqa: E402 - after the path is set
+
+PAGE = ROOT / "docs" / "notifications.md"
 AUDIENCES = {
     "coachId": "coach",
     "coachIds": "the coaches",
@@ -24,26 +27,16 @@ def table() -> str:
     return "\n".join(lines + [_line(kind) for kind in TYPES])
 
 
-def page(text: str) -> str:
-    """The page with the current table between its two marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
-
-
 def _line(kind: NotificationType) -> str:
     told = ", ".join(AUDIENCES[audience] for audience in kind.audience)
     marks = (kind.in_app, kind.email, not kind.required, kind.invite)
     return f"| `{kind.type}` | `{kind.event}` | {told} | {' | '.join('yes' if mark else '' for mark in marks)} |"
 
 
-def main() -> None:
-    text = PAGE.read_text()
-    if "--check" not in sys.argv:
-        PAGE.write_text(page(text))
-    elif page(text) != text:
-        sys.exit("docs/notifications.md: not what the catalogue says. Run scripts/notification_docs.py and commit it.")
+def files() -> dict[Path, str]:
+    """What is made."""
+    return {PAGE: with_parts(PAGE, __file__, types=table())}
 
 
 if __name__ == "__main__":
-    main()
+    write(files())

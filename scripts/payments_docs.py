@@ -5,12 +5,12 @@ from itertools import groupby
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "layers" / "shared"))
+sys.path.insert(0, str(ROOT))
 
-from coachline.payments.stripe_event_types import EVENT_TYPES  # noqa: E402 - found by the line above
+from coachline.payments.stripe_event_types import EVENT_TYPES  # noqa: E402 - after the path is set
+from scripts.made import with_parts, write  # noqa: E402 - after the path is set
 
 PAGE = ROOT / "docs" / "payments.md"
-BEGIN, END = "<!-- made by scripts/payments_docs.py -->\n", "\n<!-- end of what scripts/payments_docs.py made -->"
 
 
 def events() -> str:
@@ -20,22 +20,10 @@ def events() -> str:
     return "\n".join(f"- {', '.join(f'`{name}`' for name in names)}" for _, names in groups)
 
 
-def page(text: str) -> str:
-    """The page with the current list between its two marks."""
-    before, _, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        sys.exit(f"docs/payments.md: {BEGIN.strip()} and {END.strip()} are not there as a pair")
-    return f"{before}{BEGIN}\n{events()}\n{END}{after}"
-
-
-def main() -> None:
-    text = PAGE.read_text()
-    if "--check" not in sys.argv:
-        PAGE.write_text(page(text))
-    elif page(text) != text:
-        sys.exit("docs/payments.md: not the events that are handled. Run scripts/payments_docs.py and commit it.")
+def files() -> dict[Path, str]:
+    """What is made."""
+    return {PAGE: with_parts(PAGE, __file__, events=events())}
 
 
 if __name__ == "__main__":
-    main()
+    write(files())

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.made import with_parts, write  # noqa: E402 - after the path is set
+
 PAGE = ROOT / "docs" / "sessions.md"
 RULES = ROOT / "prisma" / "sql" / "functions" / "sessions" / "rules.sql"
-BEGIN, END = "<!-- rules -->", "<!-- /rules -->"
 PHASES = ("EARLY", "LATE", "OPENING", "DURING", "GRACE", "AFTER")
 ACTORS = ("MENTEE", "COACH", "ADMIN", "SYSTEM")
 _ROW = re.compile(r"\('(\w+)', '{([A-Z_,]+)}'(?:::text\[\])?, '(\w+)', '{([A-Z,]+)}'(?:::text\[\])?, '{([A-Z,]+)}'")
@@ -46,18 +49,10 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def page() -> str:
-    """The page with the table as it has to be."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
-
-
-def main() -> None:
-    if "--check" not in sys.argv:
-        PAGE.write_text(page())
-    elif PAGE.read_text() != page():
-        sys.exit("docs/sessions.md: not what rules.sql says. Run scripts/session_docs.py and commit it.")
+def files() -> dict[Path, str]:
+    """What is made."""
+    return {PAGE: with_parts(PAGE, __file__, rules=table())}
 
 
 if __name__ == "__main__":
-    main()
+    write(files())

@@ -1,11 +1,13 @@
 """What the documents for people name is there: files, names in them, links, make's targets, tests."""
 
 import re
+import runpy
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from scripts.made import stale
 from tests.contract.template_file import GROUPS, ROOT
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/request.md", "docs/troubleshooting.md", "docs/roles.md"]
@@ -74,6 +76,13 @@ def test_the_targets_of_make_that_it_names_are_there(document: str) -> None:
 def test_the_tests_that_it_names_are_there(document: str) -> None:
     known = "\n".join(path.read_text() for path in Path(ROOT / "tests").rglob("test_*.py"))
     assert [word for word in words(document) if re.fullmatch(r"test_\w+", word) and f"def {word}(" not in known] == []
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in ROOT.glob("scripts/*_docs.py")))
+def test_what_a_script_makes_of_the_code_is_what_stands_there(script: str) -> None:
+    made = runpy.run_path(str(ROOT / "scripts" / script))["files"]()
+    assert made
+    assert stale(made) == [], f"Run scripts/{script} and commit it."
 
 
 def test_make_help_lists_every_target_that_has_a_line() -> None:

@@ -1,12 +1,11 @@
 """The words of every type, in the app, as text and as HTML."""
 
 import re
-import runpy
 from html.parser import HTMLParser
 
 import pytest
 
-from coachline.notifications.catalogue import CHANNELS, TYPES, NotificationType, plans
+from coachline.notifications.catalogue import BY_NAME, CHANNELS, TYPES, NotificationType, plans
 from coachline.notifications.mailer import Invite, message
 from coachline.notifications.rendering import in_app, letter
 from coachline.notifications.texts import TEXTS
@@ -106,10 +105,29 @@ def test_numbers_of_a_goal_are_in_its_unit() -> None:
     assert progress(value=-2.25, target=10, unit="USD", type="CUSTOM") == "-2.25 of 10 USD"
 
 
-def test_the_page_is_what_the_catalogue_says() -> None:
-    made = runpy.run_path(str(ROOT / "scripts/notification_docs.py"))
-    text = (ROOT / "docs/notifications.md").read_text()
-    assert made["page"](text) == text, "docs/notifications.md is stale: run scripts/notification_docs.py"
+def test_one_of_something_is_not_written_as_many() -> None:
+    one = {"value": 0, "target": 1, "unit": "sessions", "type": "SESSIONS", "milestone": 1}
+    found = values_of(one, NAMES, reader="x", timezone="UTC", locale="en-GB")
+    assert (found["progress"], found["milestone"]) == ("0 of 1 session", "1 session")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "have been imported"),
+        ({"status": "REFUSED"}, "was not imported"),
+        ({"dryRun": True}, "Nothing was imported, as you had asked"),
+    ],
+)
+def test_what_became_of_an_import_is_said(changes: dict[str, object], said: str) -> None:
+    kind = BY_NAME["member_import_finished"]
+    assert said in in_app(row(kind, payload=PAYLOADS[kind.event] | changes))["body"]
+
+
+def test_how_a_dispute_ended_is_said_in_words() -> None:
+    kind = BY_NAME["dispute_closed"]
+    ended = {"disputeStatus": "WARNING_CLOSED"}
+    assert "closed, and nothing was taken" in in_app(row(kind, payload=PAYLOADS[kind.event] | ended))["title"]
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.type)
