@@ -31,7 +31,7 @@ REFUND = {"refund": {"percent": 50, "amount": {"amount": 7500, "currency": "USD"
 NAMES = {"coach": "Casey Morgan", "mentee": "Jordan Rivera", "user": "Jordan Rivera"}
 REVIEW = {"reviewId": SESSION_ID, "sessionId": SESSION_ID, "coachId": COACH, "menteeId": MENTEE, "rating": 5}
 ROLES = {"before": ["MENTEE"], "after": ["COACH", "MENTEE"]}
-IMPORT = {"importId": SESSION_ID, "createdBy": USER, "status": "DONE", "created": 120, "updated": 4, "invalid": 1}
+IMPORT = {"importId": SESSION_ID, "createdBy": USER, "status": "COMPLETED", "created": 120, "updated": 4, "invalid": 1}
 BOOKING = {"coachId": COACH, "start": SESSION["start"], "end": SESSION["end"], "sessionId": None, "flags": []}
 GOAL = {
     "goalId": SESSION_ID,
@@ -70,6 +70,7 @@ GIVEN_BACK = {
 }
 DISPUTE = {
     "disputeId": SESSION_ID,
+    "menteeId": MENTEE,
     "coachId": COACH,
     "disputeKind": "CHARGEBACK",
     "disputeStatus": "NEEDS_RESPONSE",
@@ -114,7 +115,12 @@ PAYLOADS: dict[str, dict[str, Any]] = {
         "failureCode": "insufficient_funds",
         "dueBy": "2027-03-11T15:00:00+00:00",
     },
-    "PaymentFailed": {"userId": USER, "attempt": 1, "nextAttempt": "2027-03-11T15:00:00+00:00"},
+    "PaymentFailed": {
+        "userId": USER,
+        "attempt": 1,
+        "nextAttempt": "2027-03-11T15:00:00+00:00",
+        "amountDue": {"amount": 9900, "currency": "USD"},
+    },
     "InvoiceOverdue": {
         "userId": USER,
         "invoiceId": SESSION_ID,
@@ -207,15 +213,17 @@ def address_of(stack: Stack, user: SignedIn) -> str:
 
 def mails(stack: Stack, user: SignedIn) -> list[EmailMessage]:
     """What was sent to a user, oldest first."""
-    mine, sent = address_of(stack, user), stack.http.get("/_dev/emails").raise_for_status().json()["emails"]
-    found = [email.message_from_string(each["raw_data"], policy=default) for each in sent if "raw_data" in each]
-    return [each for each in found if each["To"] == mine]
+    return [email.message_from_string(each, policy=default) for each in _raw(stack, address_of(stack, user))]
 
 
 def as_sent(stack: Stack, message: EmailMessage) -> str:
     """The bytes that SES was given."""
-    sent = stack.http.get("/_dev/emails").json()["emails"]
-    return next(str(each["raw_data"]) for each in sent if message["X-Coachline-Delivery"] in each.get("raw_data", ""))
+    return next(each for each in _raw(stack, message["To"]) if message["X-Coachline-Delivery"] in each)
+
+
+def _raw(stack: Stack, address: str) -> list[str]:
+    sent = stack.http.get("/_dev/emails", params={"to": address}).raise_for_status().json()["emails"]
+    return [each["raw_data"] for each in sent]
 
 
 def part(message: EmailMessage, kind: str) -> str:

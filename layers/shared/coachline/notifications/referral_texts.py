@@ -8,14 +8,14 @@ REFERRALS = {
     "referral_rewarded": Text(
         "Your reward of {reward} is here",
         "A referral has earned you {reward} of credit.",
-        ("It pays for your next session, without your doing anything.",),
+        ("It is taken off the price of your next session by itself.",),
         (("Credit", "{reward}"),),
         REWARDS,
     ),
     "referral_rejected": Text(
         "A referral earns no reward",
         "One of your referrals does not meet the terms, so it earns no reward.",
-        ("If you think that is a mistake, write to us.",),
+        ("If you think that is a mistake, reply to this e-mail.",),
         (),
         REWARDS,
     ),

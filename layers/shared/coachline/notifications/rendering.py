@@ -75,7 +75,7 @@ def _values(row: Mapping[str, Any]) -> Values:
 
 def _footer(title: str, unsubscribe: str | None) -> tuple[str, str | None]:
     if unsubscribe is None:
-        return "Coachline sends this message always, because it is about your account.", None
+        return "This message cannot be switched off.", None
     return f"Coachline sends you e-mails about: {title}.", unsubscribe
 
 

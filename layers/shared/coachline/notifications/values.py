@@ -35,6 +35,13 @@ _AT_CALENDLY = {  # what prisma/sql/functions/integrations/calendly_bookings.sql
 }
 _MONTH = re.compile(r"(\d{4})-(\d\d)")
 _LONGEST = 300
+_ONE = {"listings": "listing", "clients": "client", "sessions": "session", "hours": "hour", "reviews": "review"}
+_DECIDED = {"warning closed": "closed, and nothing was taken"}
+_IMPORTED = {
+    "COMPLETED": "The members of the file that you uploaded have been imported.",
+    "REFUSED": "The file that you uploaded was not imported, because rows of it have faults.",
+}
+_CHECKED = "The file that you uploaded has been checked. Nothing was imported, as you had asked."
 
 
 class Values(dict[str, str]):
@@ -53,6 +60,7 @@ def values_of(
     is_coach = reader == payload.get("coachId")
     people = {"COACH": "you" if is_coach else coach, "MENTEE": mentee if is_coach else "you", "ADMIN": "Coachline"}
     found.update(coach=coach, mentee=mentee, other=mentee if is_coach else coach)
+    found["payer"] = plain(names.get("mentee"))
     found["user"] = plain(names.get("user")) or "A user"
     found["actor"] = people.get(found["actor"], "Coachline")
     found["absent"] = people.get(found["noShowBy"], "somebody")
@@ -67,6 +75,9 @@ def values_of(
         "failureReason",
     ):  # words of enumerations
         found[name] = found[name].replace("_", " ").lower()
+    found["disputeStatus"] = _DECIDED.get(found["disputeStatus"], found["disputeStatus"])
+    found["code"] = found["reason"].replace("_", " ")
+    found["imported"] = _CHECKED if payload.get("dryRun") else _IMPORTED.get(payload.get("status", ""), "")
     if payload.get("month") and payload.get("year"):
         found["expires"] = f"{_MONTHS[payload['month'] - 1]} {payload['year']}"
     found["ahead"] = _AHEAD.get(found["kind"], "a while")
@@ -106,8 +117,9 @@ def _of_a_goal(payload: Mapping[str, Any], locale: str) -> dict[str, str]:
 
 
 def quantity(value: float, goal: Mapping[str, Any]) -> str:
-    """So much of what the goal counts: 1,200 calls, 7.5 hours, 5,000.00 USD."""
-    return f"{number(value, goal)} {plain(goal['unit'])}"
+    """So much of what the goal counts: 1,200 calls, 1 hour, 5,000.00 USD."""
+    unit = plain(goal["unit"])
+    return f"{number(value, goal)} {_ONE.get(unit, unit) if value == 1 else unit}"
 
 
 def number(value: float, goal: Mapping[str, Any]) -> str:

@@ -160,7 +160,8 @@ begin
   end if;
   if mine.status = 'OPEN' and mine.attempt_count > 0 then
     perform private.give_notice('payment_failed', mine.stripe_invoice_id, mine.attempt_count::text, 'PaymentFailed', jsonb_build_object(
-      'userId', person, 'invoiceId', mine.id, 'attempt', mine.attempt_count, 'nextAttempt', mine.next_payment_attempt));
+      'userId', person, 'invoiceId', mine.id, 'attempt', mine.attempt_count, 'nextAttempt', mine.next_payment_attempt,
+      'amountDue', private.money(mine.amount_remaining, mine.currency)));
   end if;
   if mine.status = 'OPEN' and mine.due_at <= private.now() then
     perform private.give_notice('invoice_overdue', mine.stripe_invoice_id, mine.due_at::text, 'InvoiceOverdue', jsonb_build_object(
@@ -225,7 +226,7 @@ begin
   select * into mine from private.invoice i where i.stripe_invoice_id = notice_failed_payment.stripe_invoice_id;
   if mine.status = 'OPEN' and attempt between 1 and mine.attempt_count then
     perform private.give_notice('payment_failed', stripe_invoice_id, attempt::text, 'PaymentFailed', jsonb_build_object(
-      'userId', mine.user_id, 'invoiceId', mine.id, 'attempt', attempt,
+      'userId', mine.user_id, 'invoiceId', mine.id, 'attempt', attempt, 'amountDue', private.money(mine.amount_remaining, mine.currency),
       'nextAttempt', case when attempt = mine.attempt_count then mine.next_payment_attempt end));
   end if;
   return private.answer(200, '{}');
