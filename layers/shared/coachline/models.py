@@ -170,6 +170,9 @@ def _format_instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
+"""Why somebody decided so, in words that are kept."""
+
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, examples=[1])]
 """What a resource's version was when it was read; Postgres counts them in 32 bits."""
 

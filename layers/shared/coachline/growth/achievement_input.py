@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from coachline.models import Input, Query, Version, example
+from coachline.models import Input, Query, Reason, Version, example
 from coachline.patches import partial
 
 
@@ -126,9 +126,6 @@ class DefinitionPatch(_Editable):
     model_config = example(title="Ten times five stars", version=1)
 
     version: Version
-
-
-Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
 
 
 class GrantInput(Input):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from coachline.models import Input, Instant, TimeZoneName, Version, example
+from coachline.models import Input, Instant, Reason, TimeZoneName, Version, example
 from coachline.money import CURRENCIES
 from coachline.patches import partial
 
@@ -142,7 +142,7 @@ class GoalPatch(_Editable):
 
     model_config = example(deadline="2027-09-30", reason="The spring market began late", version=1)
 
-    reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")] | None = None
+    reason: Reason | None = None
     version: Version
 
 

@@ -2,15 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
-
-from pydantic import Field
 
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.growth.referrals import ReferralStatus
-from coachline.models import Input, Instant, Money, Output, Version, example
+from coachline.models import Input, Instant, Money, Output, Reason, Version, example
 from coachline.pagination import Keyset, PageQuery
 
 _ORDER = Keyset(before_at=("redeemed_at", datetime), before_id=("id", UUID))
@@ -101,7 +99,7 @@ class ReferralDecision(Input):
     model_config = example(decision="REJECTED", reason="One person with two accounts, by the licence", version=3)
 
     decision: Literal["APPROVED", "REJECTED"]
-    reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
+    reason: Reason
     version: Version
 
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from coachline.api import Caller
 from coachline.database import as_caller
 from coachline.identity.users import UserRole
-from coachline.models import Input, Instant, Output, Version, example
+from coachline.models import Input, Instant, Output, Reason, Version, example
 from coachline.pagination import Keyset, PageQuery
 from coachline.patches import columns
 
@@ -101,9 +101,6 @@ class RoleApplication(Input):
             text = f"Only an application for COACH has {', '.join(surplus)}"
             raise PydanticCustomError("application_surplus", "{detail}", {"detail": text})
         return self
-
-
-Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
 
 
 class RoleApproval(Input):

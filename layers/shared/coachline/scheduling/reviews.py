@@ -9,7 +9,7 @@ from pydantic import Field
 
 from coachline.api import Caller
 from coachline.database import as_caller
-from coachline.models import Input, Instant, Output, Version, example
+from coachline.models import Input, Instant, Output, Reason, Version, example
 from coachline.pagination import Keyset, PageQuery
 
 _ORDER = Keyset(before_created_at=("created_at", datetime), before_id=("id", UUID))
@@ -76,7 +76,7 @@ class Moderation(Input):
     model_config = example(status="HIDDEN", reason="Names a client", version=1)
 
     status: ReviewStatus
-    reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=r"\S")]
+    reason: Reason
     version: Version
 
 
