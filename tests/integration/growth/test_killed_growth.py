@@ -1,6 +1,5 @@
 """A worker that is killed in the middle of a batch: nothing by halves, and everything once when it runs again."""
 
-import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,16 +14,13 @@ from coachline.events import DomainEvent
 from coachline.growth import achievements
 from tests.integration.growth.test_goals import look, make
 from tests.support.achievements import grants, told, waiting_person
-from tests.support.mortal import Mortal
+from tests.support.mortal import Mortal, killed_in_mid_transaction
 from tests.support.sessions import insert_session
 from tests.support.stack import SignedIn, Stack, wait_until
 from tests.support.story import published_coach
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)
 SEEDED = {"first_session", "ten_sessions", "ten_hours_learned", "busy_month"}  # others are made by other tests
-RUNNING = """
-    select 1 from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'"""
 
 
 def consume(stack: Stack, events: list[DomainEvent]) -> None:
@@ -35,11 +31,6 @@ def backfill(stack: Stack, _events: list[DomainEvent]) -> None:
     achievements.backfill(Mortal(stack))
 
 
-def run_by_itself(base_url: str, work: Any, events: list[DomainEvent]) -> None:
-    """What the worker does; spawned, it shares nothing with the test."""
-    work(Stack(base_url), events)
-
-
 @pytest.mark.parametrize("work", [consume, backfill])
 def test_a_worker_killed_in_mid_batch_leaves_nothing_by_halves(
     stack: Stack, database: psycopg.Connection[DictRow], work: Any
@@ -47,20 +38,8 @@ def test_a_worker_killed_in_mid_batch_leaves_nothing_by_halves(
     people = [waiting_person(stack, database) for _ in range(3)]
     ids = sorted(person for pair in people for person in pair)
     events = [DomainEvent(str(uuid4()), "SessionCompleted", NOW, {"coachId": c, "menteeId": m}) for c, m in people]
-    with stack.database() as holder:
-        # Whoever grants to the last of them waits for the one who holds his account.
-        holder.execute("begin")
-        holder.execute("select from user_account where id = %s for update", [ids[-1]])
-        worker = multiprocessing.get_context("spawn").Process(target=run_by_itself, args=(stack.base_url, work, events))
-        worker.start()
-        held_up = "select 1 from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
-        mine = [holder.info.backend_pid]
-        wait_until(lambda: database.execute(held_up, mine).fetchone(), seconds=30, what="the worker, held up")
-        worker.kill()
-        worker.join()
-        assert worker.exitcode == -9
-        holder.execute("rollback")
-    wait_until(lambda: not database.execute(RUNNING).fetchone(), what="the end of its transaction")
+    # Whoever grants to the last of them waits for the one who holds his account.
+    killed_in_mid_transaction(stack, "user_account", ids[-1], work, events)
     for _ in range(2):
         work(stack, events)
     assert sorted(row[1] for row in grants(database, ids)) == ["first_session"] * 3 + ["first_session_coached"] * 3

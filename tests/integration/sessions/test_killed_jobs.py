@@ -1,6 +1,5 @@
 """The three jobs, killed before, after and within their steps and run again: one effect each."""
 
-import multiprocessing
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -9,9 +8,9 @@ import pytest
 from psycopg.rows import DictRow
 
 from coachline.scheduling import session_jobs
-from tests.support.mortal import Killed, Mortal
+from tests.support.mortal import Killed, Mortal, killed_in_mid_transaction
 from tests.support.sessions import insert_session
-from tests.support.stack import Stack, wait_until
+from tests.support.stack import Stack
 from tests.support.story import at, next_weekday, published_coach
 
 HOUR = timedelta(hours=1)
@@ -56,37 +55,20 @@ def test_a_worker_killed_in_mid_transaction_leaves_nothing_by_halves(  # noqa: P
     coach, mentee = published_coach(stack), stack.user()
     start = at(next_weekday(weeks=week + 10), "06:00", "UTC")
     now = start + due
-    with stack.database() as database, stack.database() as holder:
+    with stack.database() as database:
         ids = sorted(
             insert_session(database, coach.user_id, mentee.user_id, start + 2 * n * HOUR, status=status, hold=now)
             for n in range(SESSIONS)
         )
         # Two of the batch are done when the job comes to the third, which somebody holds.
-        holder.execute("begin")
-        holder.execute("select 1 from session where id = %s for update", [ids[2]])
-        worker = multiprocessing.get_context("spawn").Process(target=run_by_itself, args=(stack.base_url, job, now))
-        worker.start()
-        held_up = "select 1 from pg_stat_activity where %s = any(pg_blocking_pids(pid))"
-        waiting = [holder.info.backend_pid]
-        wait_until(lambda: database.execute(held_up, waiting).fetchone(), seconds=30, what="the job, held up")
-        worker.kill()
-        worker.join()
-        assert worker.exitcode == -9
-        holder.execute("rollback")
-        wait_until(lambda: not database.execute(RUNNING).fetchone(), what="the end of its transaction")
+        killed_in_mid_transaction(stack, "session", ids[2], run_by_itself, job, now)
         assert job(Mortal(stack), now)["failed"] == 0
         assert job(Mortal(stack), now) == {"failed": 0}
         assert_once(database, ids, event)
 
 
-RUNNING = """
-    select 1 from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'"""
-
-
-def run_by_itself(base_url: str, job: Job, now: datetime) -> None:
-    """What the worker does; spawned, it shares nothing with the test."""
-    job(Mortal(Stack(base_url)), now)
+def run_by_itself(stack: Stack, job: Job, now: datetime) -> None:
+    job(Mortal(stack), now)
 
 
 def assert_once(database: psycopg.Connection[DictRow], ids: list[str], event: str) -> None:
