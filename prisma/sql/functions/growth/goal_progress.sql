@@ -64,8 +64,7 @@ begin
     'value', g.value, 'percent', private.goal_percent(g.start_value, g.value, g.target_value), 'status', g.status)));
 end $$;
 
--- What time does to goals: reminders, and deadlines that were missed. As functions/sessions/jobs.sql: a batch is a transaction, each goal is
--- looked at again once it is locked, and one that fails is put back, counted and reported.
+-- What time does to goals: reminders, and deadlines that were missed. A batch is a transaction, each goal is looked at again once it is locked.
 create or replace function private.goal_task_due(g public.goal, at timestamptz) returns text
 language sql stable security definer set search_path = '' as $$
   select case
@@ -98,27 +97,10 @@ end $$;
 
 create or replace function public.advance_goals(now_at timestamptz, batch integer, after_id uuid default null) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
-declare
-  ids uuid[];
-  id uuid;
-  done text;
-  counts jsonb := '{}';
-  failures jsonb := '[]';
 begin
   perform private.require_service();
-  ids := array(
+  return private.each_due('goal', 'advance_goal', array(
     select g.id from public.goal g
     where g.status = 'ACTIVE' and g.deleted_at is null and g.due_at <= now_at + interval '9 days' and private.goal_task_due(g, now_at) is not null
-      and (after_id is null or g.id > after_id) order by g.id limit batch);
-  foreach id in array ids loop
-    begin
-      done := private.advance_goal(id, now_at);
-      if done is not null then
-        counts := counts || jsonb_build_object(done, coalesce((counts ->> done)::integer, 0) + 1);
-      end if;
-    exception when others then
-      failures := failures || jsonb_build_object('goal', id, 'sqlstate', sqlstate, 'reason', sqlerrm);
-    end;
-  end loop;
-  return private.answer(200, jsonb_build_object('counts', counts, 'failures', failures, 'next', case when cardinality(ids) = batch then ids[batch] end));
+      and (after_id is null or g.id > after_id) order by g.id limit batch), batch, now_at);
 end $$;

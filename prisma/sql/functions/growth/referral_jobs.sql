@@ -11,16 +11,12 @@ begin
   return private.answer(200, jsonb_build_object('happened', private.settle_referral(wanted, private.now())));
 end $$;
 
--- Holds that are over, codes that were redeemed and led to nothing in time, and sessions on account, of whose payment no event tells. As functions/sessions/jobs.sql: a batch is a transaction, its
--- people are locked first, each referral is looked at again once it is locked, and one that fails is put back, counted and reported.
+-- Holds that are over, codes that were redeemed and led to nothing in time, and sessions on account, of whose payment no event tells. As
+-- functions/sessions/jobs.sql: a batch is a transaction, its people are locked first, each referral is looked at again once it is locked.
 create or replace function public.advance_referrals(now_at timestamptz, batch integer, after_id uuid default null) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   ids uuid[];
-  id uuid;
-  done text;
-  counts jsonb := '{}';
-  failures jsonb := '[]';
 begin
   perform private.require_service();
   ids := array(
@@ -31,15 +27,5 @@ begin
       and (after_id is null or r.id > after_id) order by r.id limit batch);
   perform 1 from public.user_account u
   where u.id in (select unnest(array[r.referrer_id, r.referee_id]) from private.referral r where r.id = any (ids)) order by u.id for no key update;
-  foreach id in array ids loop
-    begin
-      done := private.settle_referral(id, now_at);
-      if done is not null then
-        counts := counts || jsonb_build_object(done, coalesce((counts ->> done)::integer, 0) + 1);
-      end if;
-    exception when others then
-      failures := failures || jsonb_build_object('referral', id, 'sqlstate', sqlstate, 'reason', sqlerrm);
-    end;
-  end loop;
-  return private.answer(200, jsonb_build_object('counts', counts, 'failures', failures, 'next', case when cardinality(ids) = batch then ids[batch] end));
+  return private.each_due('referral', 'settle_referral', ids, batch, now_at);
 end $$;

@@ -1,28 +1,13 @@
--- The three jobs that time drives. Each call is one batch and one transaction: what is due by id after `after_id`, under the locks that a
--- person's own change would take, people first and in order (docs/adr/002), each session looked at again once it is locked, so that a run
--- that was killed, or two at once, do nothing twice. A row that fails is put back, counted and reported, and the rest goes on.
+-- The three jobs that time drives (functions/private/each_due.sql). Each call is one batch and one transaction: what is due by id after
+-- `after_id`, under the locks that a person's own change would take, people first and in order (docs/adr/002), each session looked at again once
+-- it is locked, so that a run that was killed, or two at once, do nothing twice.
 -- What is due is found first (materialized) and ordered then: asked for the first of them by id, Postgres walks every session that ever was.
 create or replace function private.each_session(task text, ids uuid[], batch integer, at timestamptz) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
-declare
-  id uuid;
-  done text;
-  counts jsonb := '{}';
-  failures jsonb := '[]';
 begin
   perform 1 from public.user_account u
   where u.id in (select unnest(array[s.coach_id, s.mentee_id]) from public.session s where s.id = any (ids)) order by u.id for no key update;
-  foreach id in array ids loop
-    begin
-      execute format('select private.%I($1, $2)', task) into done using id, at;
-      if done is not null then
-        counts := counts || jsonb_build_object(done, coalesce((counts ->> done)::integer, 0) + 1);
-      end if;
-    exception when others then
-      failures := failures || jsonb_build_object('session', id, 'sqlstate', sqlstate, 'reason', sqlerrm);
-    end;
-  end loop;
-  return private.answer(200, jsonb_build_object('counts', counts, 'failures', failures, 'next', case when cardinality(ids) = batch then ids[batch] end));
+  return private.each_due('session', task, ids, batch, at);
 end $$;
 
 create or replace function private.expire_hold(session_id uuid, at timestamptz) returns text
