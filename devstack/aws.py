@@ -139,12 +139,13 @@ class Aws:
             await self.call("sqs", "DeleteMessageBatch", QueueUrl=url, Entries=entries)
         return self._events
 
-    async def emails(self) -> list[dict[str, Any]]:
-        """Every message that was sent through SES since the start, as moto keeps it."""
-        async with self._session.get(f"{self.endpoint}/moto-api/data.json") as response:
+    async def emails(self, to: str | None = None) -> list[dict[str, Any]]:
+        """Every message that was sent through SES since the start, or those to one address, as moto keeps them."""
+        async with self._session.get(f"{self.endpoint}/moto-api/data.json?service=ses") as response:
             response.raise_for_status()
             kept = json.loads(await response.text()).get("ses", {})
-        return [message for kind in ("Message", "RawMessage", "TemplateMessage") for message in kept.get(kind, [])]
+        sent = [message for kind in ("Message", "RawMessage", "TemplateMessage") for message in kept.get(kind, [])]
+        return [message for message in sent if to is None or to in message["destinations"]]
 
 
 def _authorization(service: str) -> str:

@@ -162,8 +162,8 @@ class DevRoutes:
         await self._stack.clock.pin(at)
         return {"now": rfc3339(self._stack.clock.now()), "pinned": at is not None}
 
-    async def _emails(self, _: web.Request) -> Any:
-        return {"emails": await self._stack.aws.emails()}
+    async def _emails(self, request: web.Request) -> Any:
+        return {"emails": await self._stack.aws.emails(request.query.get("to"))}
 
     async def _events(self, _: web.Request) -> Any:
         return {"events": await self._stack.aws.events()}

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from moto import backends
 from moto.core import responses
@@ -129,11 +130,15 @@ def within_its_policy(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def readable(*_: object) -> tuple[int, dict[str, str], str]:
-    """Everything that can be read of what moto keeps; its own fails as a whole when one property does."""
+def readable(_response: object, _request: object, url: str, _headers: object) -> tuple[int, dict[str, str], str]:
+    """Everything that can be read of what moto keeps, or of one `service`: it keeps every message of a queue for good.
+
+    Its own fails as a whole when one property does.
+    """
+    wanted = parse_qs(urlsplit(url).query).get("service", list(model_data))
     kept: dict[str, dict[str, list[Any]]] = {}
-    for service, models_of_it in model_data.items():
-        named: dict[str, Any] = dict(models_of_it)
+    for service in wanted:
+        named: dict[str, Any] = dict(model_data.get(service, {}))
         kept[service] = {
             name: [_attributes(each) for each in list(model.instances_tracked)] for name, model in named.items()
         }
