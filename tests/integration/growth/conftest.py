@@ -1,4 +1,4 @@
-"""An admin, and the database as the service sees it, past every wall."""
+"""An admin, a coach who can be booked, and the database as the service sees it, past every wall."""
 
 from collections.abc import Iterator
 
@@ -8,11 +8,17 @@ from psycopg.rows import DictRow
 
 from tests.support.achievements import as_service
 from tests.support.stack import SignedIn, Stack
+from tests.support.story import published_coach
 
 
 @pytest.fixture(scope="module")
 def admin(stack: Stack) -> SignedIn:
     return stack.user("ADMIN")
+
+
+@pytest.fixture(scope="module")
+def coach(stack: Stack) -> SignedIn:
+    return published_coach(stack)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Credit in money: an account is the sum of its entries, never below zero, whatever is done to it, at once or again."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -16,22 +15,10 @@ from tests.support.growth import BROKEN_ACCOUNTS
 from tests.support.ledger import Ledger
 from tests.support.sessions import insert_session
 from tests.support.stack import SignedIn, Stack
-from tests.support.story import published_coach
 
 Database = psycopg.Connection[DictRow]
 START = datetime(2030, 1, 1, 10, tzinfo=UTC)
 SESSIONS = 3
-
-
-@pytest.fixture(scope="module")
-def coach(stack: Stack) -> SignedIn:
-    return published_coach(stack)
-
-
-@pytest.fixture
-def database(stack: Stack) -> Iterator[Database]:
-    with stack.database() as opened:
-        yield opened
 
 
 def call(database: Database, function: str, *arguments: Any) -> int:

@@ -1,6 +1,5 @@
 """Suspicious referrals: how they are found, that they wait, and what an ADMIN decides."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,20 +21,9 @@ from tests.support.referrals import (
     told,
 )
 from tests.support.stack import SignedIn, Stack
-from tests.support.story import iso, published_coach
+from tests.support.story import iso
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def coach(stack: Stack) -> SignedIn:
-    return published_coach(stack)
-
-
-@pytest.fixture
-def database(stack: Stack) -> Iterator[Database]:
-    with stack.database() as opened:
-        yield opened
 
 
 def suspicious(stack: Stack, database: Database, coach: SignedIn) -> tuple[SignedIn, SignedIn, str, datetime]:

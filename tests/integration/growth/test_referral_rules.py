@@ -31,22 +31,15 @@ from tests.support.referrals import (
     told,
 )
 from tests.support.stack import SignedIn, Stack
-from tests.support.story import published_coach
 
 DAY = timedelta(days=1)
 PRICE, MINIMUM = 15000, 5000
 
 
-@pytest.fixture(scope="module")
-def coach(stack: Stack) -> SignedIn:
-    return published_coach(stack)
-
-
-@pytest.fixture
-def database(stack: Stack) -> Iterator[Database]:
-    with stack.database() as opened:
-        yield opened
-        assert opened.execute(BROKEN_ACCOUNTS).fetchall() == []
+@pytest.fixture(autouse=True)
+def _accounts_add_up(database: Database) -> Iterator[None]:
+    yield
+    assert database.execute(BROKEN_ACCOUNTS).fetchall() == []
 
 
 class Pair:

@@ -1,6 +1,6 @@
 """Referrals over HTTP: codes, redeeming them, what each side may know, and the review."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,20 +27,9 @@ from tests.support.referrals import (
     told,
 )
 from tests.support.stack import SignedIn, Stack, wait_until
-from tests.support.story import iso, published_coach
+from tests.support.story import iso
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def coach(stack: Stack) -> SignedIn:
-    return published_coach(stack)
-
-
-@pytest.fixture
-def database(stack: Stack) -> Iterator[Database]:
-    with stack.database() as opened:
-        yield opened
 
 
 def listed(user: SignedIn, query: str = "") -> dict[str, Any]:
