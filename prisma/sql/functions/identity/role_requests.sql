@@ -51,9 +51,7 @@ declare
   caller uuid := private.require_caller('role:request');
   admin boolean := private.caller_is('ADMIN');
 begin
-  if target is not null and target <> caller and not admin then
-    perform private.refuse(404, 'not_found', 'There is no such user.');
-  end if;
+  perform private.require_subject(target);
   return (
     select coalesce(jsonb_agg(private.role_request_json(page.it) order by page.created_at desc, page.id desc), '[]')
     from (

@@ -10,9 +10,7 @@ declare
   caller uuid := private.require_caller('role:read');
   subject public.user_account;
 begin
-  if target is not null and target <> caller and not private.caller_is('ADMIN') then
-    perform private.refuse(404, 'not_found', 'There is no such user.');
-  end if;
+  perform private.require_subject(target);
   select * into subject from public.user_account u where u.id = coalesce(target, caller) and u.deleted_at is null;
   if subject.id is null then
     perform private.refuse(404, 'not_found', 'There is no such user.');
@@ -185,9 +183,7 @@ declare
   caller uuid := private.require_caller('role:read');
   admin boolean := private.caller_is('ADMIN');
 begin
-  if target is not null and target <> caller and not admin then
-    perform private.refuse(404, 'not_found', 'There is no such user.');
-  end if;
+  perform private.require_subject(target);
   return (
     select coalesce(jsonb_agg(jsonb_build_object(
       'id', page.id, 'user_id', page.user_id, 'user_name', private.display_name(page.user_id),

@@ -14,6 +14,15 @@ language sql stable security definer set search_path = '' as $$
   select exists (select 1 from public.user_role r where r.user_id = private.caller_id() and r.role = wanted);
 $$;
 
+-- Of others only an ADMIN is told: to everybody else they are not there. Null is nobody in particular.
+create or replace function private.require_subject(target uuid) returns void
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  if target <> private.caller_id() and not private.caller_is('ADMIN') then
+    perform private.refuse(404, 'not_found', 'There is no such user.');
+  end if;
+end $$;
+
 create or replace function private.may(user_id uuid, wanted text) returns boolean
 language plpgsql stable security definer set search_path = '' as $$
 begin
