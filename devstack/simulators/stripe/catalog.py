@@ -128,6 +128,15 @@ class Catalog:
             row["invoice_settings"] = {**row["invoice_settings"], "default_payment_method": default or None}
         return self._account.put("customer", row, "customer.updated")
 
+    def require_one_currency(self, customer: str, currency: str, param: str) -> None:
+        for other in self._account.find("subscription", customer=customer):
+            if other["status"] in LIVE and other["currency"] != currency:
+                raise StripeError(
+                    "You cannot combine currencies on a single customer. This customer has an active subscription in "
+                    f"{other['currency']}.",
+                    param=param,
+                )
+
     def customer(self, name: str) -> Row:
         """A customer that is not deleted."""
         row = self._account.get("customer", name, "customer")

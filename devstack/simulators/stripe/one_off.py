@@ -3,7 +3,7 @@
 import stripe
 
 from devstack.simulators.stripe.account import Account, as_list, merged_metadata
-from devstack.simulators.stripe.catalog import LIVE, Catalog, check_amount
+from devstack.simulators.stripe.catalog import Catalog, check_amount
 from devstack.simulators.stripe.invoices import Invoices
 from devstack.simulators.stripe.shapes import Row, StripeError, blank
 
@@ -31,7 +31,7 @@ class OneOff:
         if not sent and given.keys() & {"days_until_due", "due_date"}:
             raise StripeError("You can only pass days_until_due with `send_invoice`.", param="days_until_due")
         currency = given.get("currency", "usd").lower()
-        self._one_currency(customer["id"], currency)
+        self._catalog.require_one_currency(customer["id"], currency, param="currency")
         row = self._invoices.draft(
             customer,
             [],
@@ -54,15 +54,6 @@ class OneOff:
             raise StripeError(message, param="application_fee_amount")
         self._account.store.put("invoice_terms", row["id"], {"id": row["id"], **hidden})
         return self._account.put("invoice", row, "invoice.created")
-
-    def _one_currency(self, customer: str, currency: str) -> None:
-        for other in self._account.find("subscription", customer=customer):
-            if other["status"] in LIVE and other["currency"] != currency:
-                raise StripeError(
-                    "You cannot combine currencies on a single customer. This customer has an active subscription in "
-                    f"{other['currency']}.",
-                    param="currency",
-                )
 
     def _draft(self, name: str) -> Row:
         row = self._account.get("invoice", name)

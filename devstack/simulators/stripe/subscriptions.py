@@ -5,7 +5,7 @@ from typing import Any
 import stripe
 
 from devstack.simulators.stripe.account import Account, as_list, merged_metadata
-from devstack.simulators.stripe.catalog import LIVE, Catalog
+from devstack.simulators.stripe.catalog import Catalog
 from devstack.simulators.stripe.changes import Changes
 from devstack.simulators.stripe.invoices import Invoices
 from devstack.simulators.stripe.periods import Line, full_line, period_end, unused
@@ -34,7 +34,7 @@ class Subscriptions:
             raise StripeError("Missing required param: items.", code="parameter_missing", param="items")
         at, items = self._account.now, [self._changes.item(each) for each in given["items"]]
         currency = items[0]["price"]["currency"]
-        self._one_currency(customer["id"], currency)
+        self._catalog.require_one_currency(customer["id"], currency, param="items[0][price]")
         row = self._account.new(
             stripe.Subscription,
             "subscription",
@@ -84,15 +84,6 @@ class Subscriptions:
                 if behaviour == "error_if_incomplete":
                     raise
         return self._account.get("subscription", row["id"])
-
-    def _one_currency(self, customer: str, currency: str) -> None:
-        for other in self._account.find("subscription", customer=customer):
-            if other["status"] in LIVE and other["currency"] != currency:
-                raise StripeError(
-                    "You cannot combine currencies on a single customer. This customer has an active subscription in "
-                    f"{other['currency']}.",
-                    param="items[0][price]",
-                )
 
     def _trial_end(self, given: Row) -> int | None:
         at, end = self._account.now, given.get("trial_end")
