@@ -25,8 +25,11 @@ def contents(stack: Stack) -> dict[str, Any]:
                    from pg_tables where schemaname in ('public', 'private') and tablename <> all (%s)""",
                 [DERIVED],
             ).fetchall()
-            digest = "select count(*) as rows, md5(string_agg(t::text, ' ' order by t::text)) as digest from "
-            found.update({row["name"]: database.execute(f"{digest}{row['name']} t").fetchone() for row in tables})
+            # A sum needs no order: sorting every row of every table took most of the time of those who ask.
+            digest = "select '{0}' as name, count(*) as rows, sum(hashtextextended(t::text, 0)::numeric) as digest "
+            digest += "from {0} t"
+            every = " union all ".join(digest.format(row["name"]) for row in tables)
+            found.update({row.pop("name"): row for row in database.execute(every.encode())})
             return True
 
     wait_until(settled, what="every event to be published")
