@@ -131,17 +131,23 @@ def expected(world: World) -> dict[Key, Invoice]:
     )
     found: defaultdict[Key, Invoice] = defaultdict(Invoice)
     for row in rows:
-        kept = {"COMPLETED": 100, "NO_SHOW": 100 if row["no_show_by"] == "MENTEE" else 0}.get(row["status"])
-        if row["status"] == "CANCELLED":
-            kept = 100 - row["refund_percent"]
-        if not kept:
-            continue
-        given_back = _half_up(Fraction(row["price_amount"] * (100 - kept), 100))
-        amount = row["price_amount"] - given_back
-        invoice = found[str(row["mentee_id"]), str(row["coach_id"]), row["currency"]]
-        invoice.sessions[row["name"]] = amount
-        invoice.fee += _half_up(Fraction(row["fee_amount"] * amount, row["price_amount"]))
+        amount, fee = charged(row) or (0, 0)
+        if amount:
+            invoice = found[str(row["mentee_id"]), str(row["coach_id"]), row["currency"]]
+            invoice.sessions[row["name"]] = amount
+            invoice.fee += fee
     return dict(found)
+
+
+def charged(row: dict[str, Any]) -> tuple[int, int] | None:
+    """What of a session's price is charged once it has ended, and the platform's share of that."""
+    kept = {"COMPLETED": 100, "NO_SHOW": 100 if row["no_show_by"] == "MENTEE" else 0}.get(row["status"])
+    if row["status"] == "CANCELLED":
+        kept = 100 - row["refund_percent"]
+    if kept is None:
+        return None
+    amount = row["price_amount"] - _half_up(Fraction(row["price_amount"] * (100 - kept), 100))
+    return amount, _half_up(Fraction(row["fee_amount"] * amount, row["price_amount"]))
 
 
 def _half_up(exact: Fraction) -> int:

@@ -155,19 +155,3 @@ def at_stack(stack: Stack, database: psycopg.Connection[DictRow]) -> Payer:
         stack.http.post("/_sim/stripe/_control", json=options).raise_for_status()
 
     return Payer(billing.client(stack), control, database, datetime.now(UTC))
-
-
-# What this is about, of all that moves the platform's balance.
-GIVING_BACK = ("refund", "refund_failure", "transfer_refund", "application_fee_refund", "adjustment")
-
-
-def movements_differ(world: World, kinds: tuple[str, ...] = GIVING_BACK) -> list[str]:
-    """Balance transactions of Stripe's that our movements do not add up to, and movements of none."""
-    ours = {
-        row["id"]: row["net"]
-        for row in world.rows(
-            """select balance_transaction_id as id, sum(amount)::bigint as net from private.money_movement group by 1"""
-        )
-    }
-    theirs = {row["id"]: row["net"] for row in world.objects("balance_transaction") if row["type"] in kinds}
-    return [f"{name}: {ours.get(name)} for {net}" for name, net in theirs.items() if ours.get(name) != net]

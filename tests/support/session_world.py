@@ -22,10 +22,11 @@ ALWAYS: dict[str, Any] = {
 }
 
 
-def payable_coach(world: World) -> SignedIn:
-    """A coach at 150 dollars an hour, day and night, with an account at this world's Stripe."""
+def payable_coach(world: World, hourly: int = 15_000) -> SignedIn:
+    """A coach, day and night, with an account at this world's Stripe."""
     with paid_sessions(world.stack, on=False):
-        coach = published_coach(world.stack, schedule=ALWAYS)
+        rate = {"hourlyRate": {"amount": hourly, "currency": "USD"}}
+        coach = published_coach(world.stack, schedule=ALWAYS, profile=rate)
     account = world.stripe.coach()
     with world.stack.database() as database:
         database.execute(
@@ -41,20 +42,23 @@ class Payer:
     def __init__(self, world: World, coach: SignedIn, card: str = "pm_card_visa") -> None:
         self.world, self.coach, self.person = world, coach, world.stack.user()
         api = world.stripe.client.v1
-        self.customer = api.customers.create({"metadata": {"user_id": self.person.user_id}}).id
+        known: Any = {"metadata": {"user_id": self.person.user_id}, "email": "payer@example.com"}
+        self.customer = api.customers.create(known).id
         world.database.write("record_customer", user_id=self.person.user_id, stripe_customer_id=self.customer)
         api.payment_methods.attach(card, {"customer": self.customer})
         sync.payment_methods(world.database, self.customer)
         [row] = world.rows("select id from private.payment_method where user_id = %s", self.person.user_id)
         self.method = row["id"]
 
-    def book(self, start: datetime, *, method: bool = True, key: str | None = None) -> dict[str, Any]:
+    def book(
+        self, start: datetime, *, method: bool = True, key: str | None = None, minutes: int = 60
+    ) -> dict[str, Any]:
         """What POST /api/sessions does."""
         caller = self.world.caller(self.person, "session:book", key or uuid4().hex)
-        asked = {"coachId": self.coach.user_id, "start": iso(start), "duration": 60}
+        asked = {"coachId": self.coach.user_id, "start": iso(start), "duration": minutes}
         asked |= {"paymentMethodId": str(self.method)} if method else {}
         made = booking.book(caller, BookingRequest.model_validate(asked))
-        return {**made, **session_payments.open_payment(caller, made)}
+        return {**made, **(session_payments.open_payment(caller, made) if made["payment"] else {})}
 
     def pay(self, session_id: str) -> Any:
         """What POST /api/payments does."""

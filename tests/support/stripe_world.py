@@ -25,6 +25,15 @@ from tests.support.stack import SignedIn, Stack
 from tests.unit.devstack.simulated import keys
 from tests.unit.stripe.simulated_stripe import Simulated, simulated
 
+# The stack's own janitor knows another Stripe, and would be told there that nothing of this world exists.
+_ALONE = """
+    create or replace function devstack.leave_alone() returns trigger language plpgsql as $$
+    begin
+      return case when nullif(pg_catalog.current_setting('request.headers', true), '')::jsonb ? 'x-world' then new end;
+    end $$;
+    create or replace trigger of_another_stripe before update of attempts on private.stripe_command
+      for each row execute function devstack.leave_alone();"""
+
 
 class World:
     """The simulator, the database as the service sees it, and people."""
@@ -33,6 +42,7 @@ class World:
         self.stack = stack
         self.stripe = stripe
         self.database: Database = as_service()
+        self.database._client.headers["x-world"] = "this"
         self.odd = 0  # events that tests have made up
         self._told: set[str] = set()
 
@@ -128,6 +138,7 @@ def world(stack: Stack, directory: Path, *, retries: int = 0) -> Iterator[World]
             with stack.database() as database:
                 database.execute("update devstack.clock set fixed_at = null")
                 database.execute("drop trigger if exists told_nobody on private.outbox_event")
+                database.execute("drop trigger if exists of_another_stripe on private.stripe_command")
             _forget_cursors(stack)
             for cached in caches:
                 cached.cache_clear()
@@ -144,6 +155,7 @@ def _tell_the_stack_nothing(stack: Stack) -> None:
             """create or replace trigger told_nobody before insert on private.outbox_event
                for each row execute function devstack.told_nobody()"""
         )
+        database.execute(_ALONE)
 
 
 def _forget_cursors(stack: Stack) -> None:

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from coachline import auth, validation
 from coachline.incoming import Request, idempotency_key, json_document, sized_body
 from coachline.logs import logger
-from coachline.models import Data
+from coachline.models import Data, replayed
 from coachline.problems import NotFound, Problem, Unprocessable
 
 T = TypeVar("T")
@@ -131,6 +131,7 @@ def entrypoint(app: App, *, public: bool = False, raw: bool = False, largest_bod
         request = Request.of(event)
         route = app.match(request.method, request.path)
         caller: Caller | None = None
+        replayed.set(False)
         with logger.append_context_keys(request_id=request.request_id):
             try:
                 caller = _identify(request, route, public=public)

@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 from postgrest import SyncPostgrestClient
 
-from coachline import secrets
+from coachline import models, secrets
 from coachline.api import Caller
 from coachline.logs import logger
 from coachline.problems import Conflict, Forbidden, NotFound, Problem, Unauthenticated, Unavailable, Unprocessable
@@ -20,7 +20,8 @@ from coachline.settings import api_settings
 
 GATE_HEADER = "x-coachline-gate"
 _TIMEOUT = httpx.Timeout(10.0, connect=2.0)  # above the database's own statement timeout of 8 s, below Lambda's
-_FOR_THE_CALLER = ("RateLimit-Policy", "RateLimit", "Retry-After")
+_REPLAYED = "Idempotent-Replayed"
+_FOR_THE_CALLER = ("RateLimit-Policy", "RateLimit", "Retry-After", _REPLAYED)
 _DEADLOCK, _UNIQUE, _EXCLUDED = "40P01", "23505", "23P01"
 
 
@@ -84,6 +85,8 @@ class Database:
         if self._caller:
             told = {name: _last_headers[name] for name in _FOR_THE_CALLER if name in _last_headers}
             self._caller.answer_headers.update(told)
+            if _REPLAYED in told:
+                models.replayed.set(True)
         return data
 
 

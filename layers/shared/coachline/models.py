@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any, Generic, TypeVar, cast
+from typing import Annotated, Any, Generic, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -14,9 +15,11 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -103,10 +106,40 @@ class Query(_Model):
     model_config = ConfigDict(populate_by_name=False, validate_by_alias=True)
 
 
+replayed: ContextVar[bool] = ContextVar("replayed", default=False)
+"""Whether what is answered was kept under an Idempotency-Key: perhaps by a version that had fewer fields."""
+
+
 class Output(_Model):
-    """What we answer: camelCase, ignores what a row has besides; fields have no defaults, so none is forgotten."""
+    """What we answer: camelCase, ignores what a row has besides; fields have no defaults, so none is forgotten.
+
+    A kept answer stays as it was: what it did not have then is left out, and no failure (docs/adr/080).
+    """
 
     model_config = ConfigDict(extra="ignore", from_attributes=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_it_was_kept(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            missing = {fault["loc"] for fault in error.errors() if fault["type"] == "missing"} if replayed.get() else ()
+            absent = frozenset(
+                name for name, field in cls.model_fields.items() if {(name,), (field.alias,)} & {*missing}
+            )
+            if not absent:
+                raise
+            kept = _with_fewer_fields(cls, absent).model_validate(value)
+            for name in absent:
+                del kept.__dict__[name]
+            return cast("Self", kept)
+
+
+@cache
+def _with_fewer_fields(model: type[Output], absent: frozenset[str]) -> type[Output]:
+    fields: dict[str, Any] = dict.fromkeys(absent, (Any, None))
+    return create_model(model.__name__, __base__=model, **fields)
 
 
 def _name(parameter: Any) -> str:

@@ -145,7 +145,8 @@ def _idempotency_key(*, required: bool) -> dict[str, Any]:
         "name": "Idempotency-Key",
         "in": "header",
         "required": required,
-        "description": "Repeating a request with its key replays the first answer for 24 hours.",
+        "description": "Repeating a request with its key replays the first answer for 24 hours: as it was, without "
+        "fields that were added since, and with `Idempotent-Replayed: true`.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     }
 

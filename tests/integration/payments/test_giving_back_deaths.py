@@ -14,7 +14,8 @@ import pytest
 
 from coachline.payments import charge_sync, commands, disputes, reconcile, refunds
 from coachline.scheduling import sessions
-from tests.support.paid_sessions import Paid, movements_differ, paid
+from tests.support.money_rules import movements_differ
+from tests.support.paid_sessions import Paid, paid
 from tests.support.stack import SignedIn, Stack
 from tests.support.stripe_deaths import Died, Fate, MortalStripe, mortal_world
 from tests.support.stripe_world import World

@@ -10,7 +10,8 @@ import pytest
 from coachline.payments import commands, refunds
 from coachline.problems import Problem
 from coachline.scheduling import sessions
-from tests.support.paid_sessions import Paid, movements_differ, paid
+from tests.support.money_rules import movements_differ
+from tests.support.paid_sessions import Paid, paid
 from tests.support.stack import SignedIn, Stack
 from tests.support.stripe_world import World, world
 

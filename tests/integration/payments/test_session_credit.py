@@ -84,6 +84,26 @@ def test_sessions_that_a_plan_includes_are_counted_once_also_by_five_at_once(sta
     assert booked(mentee, coach)["status"] == "PENDING_PAYMENT"
 
 
+def test_what_a_plan_has_paid_goes_back_to_the_plan_as_a_whole_and_is_no_credit(stack: Stack, coach: SignedIn) -> None:
+    mentee, admin = stack.user(), stack.user("ADMIN")
+    included = plan(stack, entitlements={"includedSessionsPerMonth": 1, "feeWaived": False, "features": []})
+    subscription_of(stack, mentee, included["id"])
+    made = booked(mentee, coach)
+    janitor(stack)
+    path, why = f"/api/payments/{made['paymentId']}/refunds", {"reason": "GOODWILL", "note": "The sound failed."}
+    part = admin.post(path, why | {"amount": {"amount": 5000, "currency": "USD"}}, key="a part").json()
+    assert (part["status"], part["code"]) == (422, "included_session")
+    assert booked(mentee, coach)["status"] == "PENDING_PAYMENT"
+    assert admin.post(path, why, key="all").json()["data"]["status"] == "SUCCEEDED"
+    janitor(stack)
+    [given] = mentee.get(path).json()["data"]
+    nothing = {"amount": 0, "currency": "USD"}
+    assert (given["included"], given["amount"], given["credit"]) == (True, nothing, nothing)
+    assert balance(stack, mentee) == 0
+    assert movements(stack, made) == {"CREDIT": -13725, "CREDIT_REVERSAL": 13725}
+    assert booked(mentee, coach)["status"] == "SCHEDULED"  # the plan's session can be taken again
+
+
 def test_the_fee_is_waived_by_a_plan(stack: Stack, coach: SignedIn) -> None:
     mentee = stack.user()
     waived = plan(stack, entitlements={"includedSessionsPerMonth": 0, "feeWaived": True, "features": []})

@@ -81,6 +81,23 @@ def test_the_same_key_and_body_is_answered_the_same_and_books_once(stack: Stack)
     assert other.json()["code"] == "idempotency_key_reused"
 
 
+def test_an_answer_that_was_kept_before_it_had_a_field_is_answered_as_it_was(stack: Stack) -> None:
+    coach, mentee, start, key = published_coach(stack), stack.user(), at(next_weekday(), "10:00"), uuid4().hex
+    first = book(mentee, coach, start, key=key)
+    with stack.database() as database:
+        database.execute(
+            "update private.idempotency_key set body = body - 'type' - 'rate_at_booking' where key = %s", [key]
+        )
+    again = book(mentee, coach, start, key=key)
+    kept = {name: value for name, value in first.json()["data"].items() if name not in ("type", "rateAtBooking")}
+    assert (again.status_code, again.json()["data"], again.headers["location"]) == (
+        201,
+        kept,
+        first.headers["location"],
+    )
+    assert [each.headers.get("idempotent-replayed") for each in (first, again)] == [None, "true"]
+
+
 def test_a_refusal_is_replayed_too_even_when_the_slot_is_free_again(stack: Stack) -> None:
     coach, first, second, start = published_coach(stack), stack.user(), stack.user(), at(next_weekday(), "10:00")
     taken = book(first, coach, start).json()["data"]

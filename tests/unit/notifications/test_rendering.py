@@ -157,6 +157,15 @@ def test_a_type_whose_event_says_nothing_is_still_told(kind: NotificationType) -
     assert in_app(bare)["title"]
 
 
+def test_what_a_plan_has_paid_is_no_money_that_goes_back() -> None:
+    [kind] = [each for each in TYPES if each.type == "refund_made"]
+    sample = row(kind, payload=PAYLOADS["RefundSucceeded"] | {"included": True})
+    text = letter(sample, web=WEB, unsubscribe=None).text
+    assert "Your plan: gets the session back" in text
+    assert "USD" not in text
+    assert "Your plan" not in letter(row(kind), web=WEB, unsubscribe=None).text
+
+
 def test_a_name_can_add_no_markup_no_header_and_no_direction() -> None:
     kind = TYPES[0]
     names = NAMES | {"coach": "<script>alert(1)</script>\r\nBcc: x@example.com \u202egnp.exe\x00"}

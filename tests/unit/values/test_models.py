@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, TypeAdapter, ValidationError
 
-from coachline.models import Data, Input, Instant, Money, Output, Page, Query, TimeZoneName, unstorable
+from coachline.models import Data, Input, Instant, Money, Output, Page, Query, TimeZoneName, replayed, unstorable
 from coachline.problems import validation_problem
 
 
@@ -27,6 +27,11 @@ class Sample(Input):
 class Row(Output):
     first_name: str
     at: Instant
+
+
+class Rows(Output):
+    first: Row | None
+    rows: list[Row]
 
 
 class Filter(Query):
@@ -132,3 +137,19 @@ def test_what_a_model_refuses_can_be_told_as_a_problem() -> None:
     assert (problem.status, problem.code) == (422, "validation_failed")
     assert [fault["pointer"] for fault in problem.errors] == ["#/nested/0/count", "#/at"]
     assert problem.errors[1]["detail"].startswith("Must be an RFC 3339 instant")
+
+
+def test_what_a_kept_answer_did_not_have_yet_is_left_out_and_of_a_new_one_refused() -> None:
+    at = "2027-01-01T00:00:00Z"
+    kept: Any = {"data": {"first": {"first_name": "Mia"}, "rows": [{"at": at}, {"first_name": "Mia", "at": at}]}}
+    model = TypeAdapter(Data[Rows])
+    with pytest.raises(ValidationError):
+        model.validate_python(kept)
+    token = replayed.set(True)
+    try:
+        shown = model.dump_python(model.validate_python(kept), mode="json", by_alias=True)
+        with pytest.raises(ValidationError):
+            model.validate_python({"data": {"first": None, "rows": [{"first_name": 1}]}})
+    finally:
+        replayed.reset(token)
+    assert shown["data"] == {"first": {"firstName": "Mia"}, "rows": [{"at": at}, {"firstName": "Mia", "at": at}]}

@@ -7,7 +7,7 @@ TEXTS = {
         "Refund for your session with {coach}",
         "A payment for your session with {coach} was given back to you.",
         ("Banks take 5 to 10 days to show money where you paid from. Account credit is there at once.",),
-        (("Money", "{amount}"), ("Account credit", "{credit}")),
+        (("Money", "{amount}"), ("Account credit", "{credit}"), ("Your plan", "{plan}")),
         ("Open the session", "/sessions/{sessionId}"),
     ),
     "refund_failed": Text(

@@ -93,6 +93,8 @@ def values_of(
     found["price"], found["reward"] = money(payload.get("price")), money(payload.get("reward"))
     for name in ("amountDue", "amount", "credit"):
         found[name] = money(payload.get(name))
+    if payload.get("included"):
+        found |= {"amount": "", "credit": "", "plan": "gets the session back"}
     found["flags"] = found["flags"].replace("_", " ").lower()
     found["refund"] = money((payload.get("refund") or {}).get("amount"))
     return found

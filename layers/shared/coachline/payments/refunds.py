@@ -53,6 +53,7 @@ class GivenReason(StrEnum):
 class PaymentRefund(Output):
     """`amount` goes back to where it was paid from; `credit` is account credit that had paid a part, given back too.
 
+    `included`: a plan had paid, so that neither goes back; the whole of it gives the session back to the plan's month.
     `initiator` ADMIN: by hand; SYSTEM: by a rule, or in Stripe's Dashboard. `failureReason` is Stripe's.
     """
 
@@ -65,6 +66,7 @@ class PaymentRefund(Output):
         initiator="ADMIN",
         amount={"amount": 7500, "currency": "USD"},
         credit={"amount": 0, "currency": "USD"},
+        included=False,
         failureReason=None,
         succeededAt="2027-03-09T10:00:02Z",
         createdAt="2027-03-09T10:00:00Z",
@@ -78,6 +80,7 @@ class PaymentRefund(Output):
     initiator: str
     amount: Money
     credit: Money
+    included: bool
     failure_reason: str | None
     succeeded_at: Instant | None
     created_at: Instant
@@ -107,7 +110,8 @@ def list_refunds(caller: Caller, payment_id: UUID, query: PageQuery) -> tuple[li
 def refund(caller: Caller, payment_id: UUID, body: RefundInput) -> Any:
     """The new `PaymentRefund`, with the status that Stripe answered.
 
-    409 payment_not_paid, payment_refunded, payment_disputed; 422 refund_exceeds_payment, currency_mismatch.
+    409 payment_not_paid, payment_refunded, payment_disputed; 422 refund_exceeds_payment, currency_mismatch, and
+    included_session for a part of what a plan has paid.
     """
     database = as_caller(caller)
     begun = database.write(

@@ -31,12 +31,14 @@ begin
   credit := wanted - money;
 end $$;
 
+-- Of what a plan has paid no credit goes back, because none was spent: the session does, to the plan.
 create or replace function private.payment_refund_json(r private.refund) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
     'id', r.id, 'payment_id', r.payment_id, 'status', r.status, 'reason', r.reason, 'note', r.note, 'initiator', r.initiator,
-    'amount', private.money(r.amount, r.currency), 'credit', private.money(r.credit_amount, r.currency),
-    'failure_reason', r.failure_reason, 'succeeded_at', r.succeeded_at, 'created_at', r.created_at);
+    'amount', private.money(r.amount, r.currency), 'credit', private.money(case when p.included then 0 else r.credit_amount end, r.currency),
+    'included', p.included, 'failure_reason', r.failure_reason, 'succeeded_at', r.succeeded_at, 'created_at', r.created_at)
+  from private.payment p where p.id = r.payment_id;
 $$;
 
 -- Why nothing of a payment can be given back, as an answer; null when something can.
@@ -163,6 +165,8 @@ begin
   end if;
   t := private.refund_totals(p);
   answer := coalesce(private.refund_refusal(p), case
+    when p.included and wanted < p.amount then
+      private.refused(422, 'included_session', 'A plan has paid this session, which goes back to it as a whole: leave the amount out.')
     when currency <> p.currency then private.refused(422, 'currency_mismatch', format('The payment was made in %s.', p.currency))
     when wanted > t.money_left + t.credit_left then private.refused(422, 'refund_exceeds_payment',
       format('Of this payment %s can still be given back, in minor units of %s.', t.money_left + t.credit_left, p.currency),
@@ -238,7 +242,9 @@ begin
     stripe_refund_id = coalesce(f.stripe_refund_id, stripe_id),
     status = case when f.amount = 0 then 'SUCCEEDED' else f.status end, succeeded_at = case when f.amount = 0 then private.now() else f.succeeded_at end
   where f.id = refund_id returning * into r;
-  if r.credit_amount > 0 then
+  if p.included and r.credit_amount = p.amount then
+    update private.included_session i set returned_at = private.now() where i.session_id = p.session_id and i.returned_at is null;
+  elsif r.credit_amount > 0 then
     perform private.return_credit(p.session_id, r.credit_amount, r.id::text);
   end if;
   perform private.start_reversals(p.id);
@@ -258,7 +264,8 @@ create or replace function private.tell_of_refund(refund_id uuid, type text) ret
 language sql volatile security definer set search_path = '' as $$
   select private.emit(type, jsonb_build_object(
     'refundId', r.id, 'paymentId', p.id, 'sessionId', p.session_id, 'menteeId', p.mentee_id, 'coachId', p.coach_id, 'reason', r.reason,
-    'amount', private.money(r.amount, r.currency), 'credit', private.money(r.credit_amount, r.currency), 'failureReason', r.failure_reason))
+    'amount', private.money(r.amount, r.currency), 'credit', private.money(case when p.included then 0 else r.credit_amount end, r.currency),
+    'included', p.included, 'failureReason', r.failure_reason))
   from private.refund r join private.payment p on p.id = r.payment_id where r.id = refund_id;
 $$;
 

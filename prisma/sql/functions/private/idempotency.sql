@@ -1,7 +1,7 @@
 -- Idempotency keys (draft-ietf-httpapi-idempotency-key-header), scoped to caller and route, kept 24 hours.
 -- The API sends x-coachline-idempotency-key, -route and -fingerprint; without a key all three functions do nothing.
 
--- The stored answer of this key, if there is one; the read half of a write asks first, else a replay would find its own booking in the way.
+-- The stored answer of this key, if there is one, told as a replay: it may be older than the code that shows it. The read half of a write asks first, else a replay would find its own booking in the way.
 create or replace function private.idempotent_answer() returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -22,6 +22,7 @@ begin
   if stored.fingerprint is distinct from private.request_header('x-coachline-fingerprint') then
     perform private.refuse(422, 'idempotency_key_reused', 'This Idempotency-Key was used for a different request. Send a new key.');
   end if;
+  perform private.respond_with(jsonb_build_array(jsonb_build_object('Idempotent-Replayed', 'true')));
   return private.answer(stored.status, stored.body) || case when stored.status >= 400
     then jsonb_build_object('problem', stored.body) else '{}' end;
 end $$;
