@@ -208,27 +208,28 @@ def movements_differ(w: World, kinds: Iterable[str] | None = GIVING_BACK) -> lis
 
 
 def owners_differ(w: World) -> list[str]:
-    """Movements that are not of the payment that caused them, or of none."""
-    payments = {
-        row["stripe_charge_id"]: str(row["id"]) for row in w.rows("select id, stripe_charge_id from private.payment")
+    """Movements that are not of the payment or invoice that caused them, or of none."""
+    invoices = {row["stripe_invoice_id"]: str(row["id"]) for row in w.rows("select * from private.invoice")}
+    intents = {row["payment"]["payment_intent"]: row["invoice"] for row in w.objects("invoice_payment")}
+    owner: dict[str | None, tuple[str, str]] = {
+        row["id"]: ("None", invoices.get(intents[row["payment_intent"]], "unknown"))
+        for row in w.objects("charge")
+        if row["payment_intent"] in intents
     }
+    for row in w.rows("select id::text, stripe_charge_id as charge from private.payment"):
+        owner |= {name: (row["id"], "None") for name in (row["charge"], row["id"]) if name}
     cause = _causes(w)
-    wrong = []
-    for row in w.rows("select * from private.money_movement where balance_transaction_id is not null"):
-        if row["stripe_id"] not in cause and row["dispute_id"] is None:
-            continue  # another test's
-        source = cause.get(row["stripe_id"])
-        if source is None:
-            continue  # a movement of a dispute's, which is named after its transaction
-        wanted = payments.get(source, source if source in payments.values() else None)
-        if wanted and str(row["payment_id"]) != wanted:
-            wrong.append(f"{row['kind']} {row['stripe_id']} is of {row['payment_id']}, not of {wanted}")
-    return wrong
+    return [
+        f"{row['kind']} {row['stripe_id']} is of {found}, not of {owner[cause[row['stripe_id']]]}"
+        for row in w.rows("select * from private.money_movement")
+        if cause.get(row["stripe_id"]) in owner
+        and (found := (str(row["payment_id"]), str(row["invoice_id"]))) != owner[cause[row["stripe_id"]]]
+    ]
 
 
-def _causes(w: World) -> dict[str, str]:
+def _causes(w: World) -> dict[str, str | None]:
     """By what moved money: the charge that it belongs to, or the payment whose credit caused it."""
-    cause = {row["id"]: row["id"] for row in w.objects("charge")}
+    cause: dict[str, str | None] = {row["id"]: row["id"] for row in w.objects("charge")}
     for row in w.objects("transfer"):
         cause[row["id"]] = row["source_transaction"] or row["metadata"].get("payment_id")
     cause |= {row["id"]: row["originating_transaction"] for row in w.objects("application_fee")}

@@ -34,7 +34,7 @@ class Paid:
     """A payment that may be refunded or disputed."""
 
     payment: Any
-    coach: SignedIn
+    coach: SignedIn | None
     currency: str
     money: int
     credit: int
@@ -118,7 +118,8 @@ class History:
         if succeeded:
             self.add(later, paid.coach, paid.currency, refunds=amount, feesRefunded=kept, credits=-paid.credit)
 
-    def dispute(self, database: psycopg.Connection[DictRow], paid: Paid) -> None:
+    def dispute(self, database: psycopg.Connection[DictRow], paid: Paid, charge: str | None = None) -> None:
+        """Of a payment, or of an invoice that was paid with that charge."""
         outcomes = (("INQUIRY", "WARNING_CLOSED"), ("CHARGEBACK", "LOST"), ("CHARGEBACK", "WON"))
         kind, status = self.chance.choice(outcomes)
         opened, closed = paid.at + timedelta(days=10), paid.at + timedelta(days=30)
@@ -128,7 +129,17 @@ class History:
                  payment_id, stripe_dispute_id, stripe_charge_id, kind, status, reason, amount, currency, opened_at,
                  closed_at)
                values (%s, %s, %s, %s, %s, 'fraudulent', %s, %s, %s, %s)""",
-            [paid.payment, f"dp_{name}", f"ch_{name}", kind, status, paid.money, paid.currency, opened, closed],
+            [
+                None if charge else paid.payment,
+                f"dp_{name}",
+                charge or f"ch_{name}",
+                kind,
+                status,
+                paid.money,
+                paid.currency,
+                opened,
+                closed,
+            ],
         )
         if kind == "CHARGEBACK":
             self.add(opened, paid.coach, paid.currency, disputes=paid.money)
@@ -137,7 +148,8 @@ class History:
 
     def stripe_invoice(
         self, database: psycopg.Connection[DictRow], amount: int, currency: str, at: datetime, of: Any = None
-    ) -> None:
+    ) -> Any:
+        """Its id."""
         [row] = database.execute(
             """insert into private.invoice (user_id, stripe_invoice_id, status, currency, subtotal, total, amount_due,
                  amount_paid, amount_remaining, period_start, period_end, paid_at, created_at, session_invoice_id)
@@ -157,11 +169,36 @@ class History:
                values (%s, 1, %s, %s, %s)""",
             [row["id"], amount, at, at],
         )
+        return row["id"]
+
+    def back(self, database: psycopg.Connection[DictRow], paid: Paid) -> None:
+        """What becomes of the charge of an invoice, which is `paid.payment`; of a subscription's without a coach."""
+        charge, later = f"ch_{uuid4().hex}", paid.at + timedelta(days=self.chance.randrange(40))
+        moved = """insert into private.money_movement (kind, amount, currency, stripe_id, invoice_id, occurred_at)
+                   values (%s, %s, %s, %s, %s, %s)"""
+        database.execute(moved, ["CHARGE", paid.money, paid.currency, charge, paid.payment, paid.at])
+        what, part, kept = self.chance.random(), paid.money // 3, paid.fee // 3
+        coach = paid.coach
+        if what < 0.5:
+            database.execute(moved, ["REFUND", -part, paid.currency, f"re_{uuid4().hex}", paid.payment, later])
+            self.add(later, coach, paid.currency, refunds=part, feesRefunded=0 if coach else part)
+            if coach:
+                database.execute(
+                    moved, ["FEE_REVERSAL", -kept, paid.currency, f"fr_{uuid4().hex}", paid.payment, later]
+                )
+                self.add(later, coach, paid.currency, feesRefunded=kept)
+        if what < 0.2:
+            failed = later + timedelta(days=3)
+            database.execute(moved, ["REFUND_FAILURE", part, paid.currency, f"re_{uuid4().hex}", paid.payment, failed])
+            self.add(failed, coach, paid.currency, refunds=-part, feesRefunded=0 if coach else -part)
+        elif what > 0.7:
+            self.dispute(database, paid, charge)
 
     def subscription(self, database: psycopg.Connection[DictRow]) -> None:
         amount, currency, at = self.chance.randrange(500, 10_000), self.chance.choice(("USD", "EUR")), self.moment()
-        self.stripe_invoice(database, amount, currency, at)
+        invoice = self.stripe_invoice(database, amount, currency, at)
         self.add(at, None, currency, gross=amount, fees=amount)
+        self.back(database, Paid(invoice, None, currency, amount, 0, amount, at))
 
     def invoice(self, database: psycopg.Connection[DictRow]) -> None:
         """A month's sessions of the mentee with a coach; each month is its own, so that none is there twice."""
@@ -180,8 +217,10 @@ class History:
                      session_invoice_id, settled_at) values (%s, %s, %s, %s, %s, 100, %s, %s)""",
                 [self.session(database, coach, at), *shared, amount, row["id"], at],
             )
-        self.stripe_invoice(database, sum(amounts), currency, at, row["id"])
-        self.add(at, coach, currency, len(amounts), gross=sum(amounts), fees=len(amounts) * 100)
+        total, fee = sum(amounts), len(amounts) * 100
+        invoice = self.stripe_invoice(database, total, currency, at, row["id"])
+        self.add(at, coach, currency, len(amounts), gross=total, fees=fee)
+        self.back(database, Paid(invoice, coach, currency, total, 0, fee, at))
 
     def recount(self, period: Any) -> dict[tuple[Any, str | None, str], Counter[str]]:
         """By period, coach and currency, one entry after another."""

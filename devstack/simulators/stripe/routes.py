@@ -128,7 +128,7 @@ class Routes:
                 lambda c: invoices.void(self.account.get("invoice", c.name)),
             ),
             "GET /v1/invoices": ("InvoiceList", self._list_invoices),
-            "GET /v1/invoice_payments": ("InvoicePaymentList", self._lister("invoice_payment")),
+            "GET /v1/invoice_payments": ("InvoicePaymentList", self._list_invoice_payments),
             "POST /v1/billing_portal/sessions": ("billing_portal.SessionCreate", self._portal),
             "POST /v1/accounts": ("AccountCreate", lambda c: self.connect.create(c.given)),
             "GET /v1/accounts/{id}": ("AccountRetrieve", self._getter("account")),
@@ -168,6 +168,13 @@ class Routes:
 
     def _lister(self, kind: str) -> Handler:
         return lambda call: page(self.account.store.all(kind), call.given, f"/v1/{kind}s")
+
+    def _list_invoice_payments(self, call: Call) -> Row:
+        wanted = (call.given.get("payment") or {}).get("payment_intent")
+        rows = self.account.store.all("invoice_payment")
+        if wanted:
+            rows = [row for row in rows if row["payment"]["payment_intent"] == wanted]
+        return page(rows, call.given, "/v1/invoice_payments")
 
     def _list_subscriptions(self, call: Call) -> Row:
         given = call.given

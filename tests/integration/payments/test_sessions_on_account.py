@@ -131,6 +131,41 @@ def test_a_month_of_sessions_becomes_one_invoice_that_the_mentee_sees(march: Sta
     assert (paid["status"], paid["amountRemaining"]["amount"]) == ("PAID", 0)
 
 
+def test_what_goes_back_of_an_invoice_is_in_the_report_of_its_coach(march: Stack) -> None:
+    mentee, coach = on_account(march), paid_coach(march)
+    held(march, mentee, coach, 0)
+    invoiced(march)
+    [invoice] = mentee.get("/api/invoices").json()["data"]
+    api = client(march).v1
+    [found] = [each for each in api.invoices.list({"limit": 100}).data if each.number == invoice["number"]]
+    method = api.payment_methods.attach("pm_card_visa", {"customer": str(found.customer)}).id
+    api.invoices.pay(found.id, {"payment_method": method})
+    payments = api.invoices.retrieve(found.id, {"expand": ["payments"]}).payments
+    assert payments
+    intent = str(payments.data[0].payment.payment_intent)
+    asked: Any = {"payment_intent": intent, "amount": 5000, "reverse_transfer": True, "refund_application_fee": True}
+    api.refunds.create(asked)
+    march.drain()
+    period = {"from": iso(NEXT_MONTH - timedelta(days=1)), "to": iso(NEXT_MONTH + timedelta(days=1))}
+    [row] = coach.get("/api/reports/revenue", params=period).json()["data"]["rows"]
+    told = {name: row[name]["amount"] for name in ("gross", "fees", "refunds", "feesRefunded")}
+    assert told == {"gross": 15_000, "fees": 1275, "refunds": 5000, "feesRefunded": 425}
+    with march.database() as database:
+        rows = database.execute(
+            "select kind::text, amount from private.money_movement where invoice_id = %s", [invoice["id"]]
+        ).fetchall()
+    moved = {each["kind"]: each["amount"] for each in rows}
+    assert moved == {
+        "CHARGE": 15_000,
+        "PROCESSING_FEE": -465,
+        "TRANSFER": -15_000,
+        "FEE": 1275,
+        "REFUND": -5000,
+        "REVERSAL": 5000,
+        "FEE_REVERSAL": -425,
+    }
+
+
 def test_an_invoice_that_is_not_paid_is_noticed_once(march: Stack) -> None:
     mentee, coach = on_account(march), paid_coach(march)
     held(march, mentee, coach, 0)

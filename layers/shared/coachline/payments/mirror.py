@@ -51,6 +51,7 @@ def invoice_row(invoice: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> R
         "customer": identifier(invoice["customer"]),
         "subscription": subscription_of(invoice),
         "session_invoice_id": invoice["metadata"].get("session_invoice_id") if invoice["metadata"] else None,
+        "stripe_payment_intent_id": _paid_by(invoice),
         "due_at": instant(invoice["due_date"]),
         "number": invoice["number"],
         "status": invoice["status"].upper(),
@@ -67,6 +68,13 @@ def invoice_row(invoice: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> R
         "created_at": instant(invoice["created"]),
         "lines": [_line(line) for line in lines],
     }
+
+
+def _paid_by(invoice: Mapping[str, Any]) -> str | None:
+    """The payment intent that pays an invoice, which it carries when its `payments` are asked for."""
+    payments = (invoice.get("payments") or {}).get("data") or []
+    chosen = [each for each in payments if each["is_default"]] or payments
+    return identifier(chosen[-1]["payment"].get("payment_intent")) if chosen else None
 
 
 def preview_row(invoice: Mapping[str, Any]) -> Row:
@@ -142,8 +150,9 @@ def movement_rows(transaction: Mapping[str, Any]) -> list[Row]:
         return []
     kind, whose = _MOVEMENTS[transaction["type"]], {name: identifier(source.get(name)) for name in ("payment_intent",)}
     if kind == "TRANSFER":
-        whose = {"transfer": source["id"], "payment_id": (source["metadata"] or {}).get("payment_id")}
-        kind = "TRANSFER" if source["source_transaction"] else "CREDIT"
+        charge = identifier(source["source_transaction"])
+        whose = {"transfer": source["id"], "charge": charge, "payment_id": (source["metadata"] or {}).get("payment_id")}
+        kind = "TRANSFER" if charge else "CREDIT"
     elif kind == "FEE":
         whose = {"charge": identifier(source["originating_transaction"])}
     elif kind == "CHARGE":

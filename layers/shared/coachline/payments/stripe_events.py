@@ -108,11 +108,13 @@ def _transfer(database: Database, subject: _Object, _event: Mapping[str, Any]) -
 
 
 def _charge(database: Database, name: str) -> None:
-    """A payment whose success was told later, or never, is fetched first."""
+    """A payment whose success was told late, or never, is fetched first; so is the invoice that a charge has paid."""
     answer = charge_sync.mirror_charge(database, name)
     if answer["state"] == "early":
         sync.payment(database, answer["payment_intent"])
         answer = charge_sync.mirror_charge(database, name)
+    elif answer.get("unowned") and answer["payment_intent"] and sync.invoice_of(database, answer["payment_intent"]):
+        charge_sync.mirror_charge(database, name)
     if answer["state"] == "early":
         raise RetryLater(5, f"{name} is not known to be paid yet")
 

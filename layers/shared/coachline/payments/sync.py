@@ -32,9 +32,19 @@ def invoice(database: Database, name: str) -> Row:
     """Mirror an invoice with all of its lines."""
 
     def fetch() -> list[Row]:
-        return [invoice_row(plain(client().v1.invoices.retrieve(name)))]
+        return [invoice_row(plain(client().v1.invoices.retrieve(name, {"expand": ["payments"]})))]
 
     return fresh(lambda: written(database, write_invoices, fetch), name)
+
+
+def invoice_of(database: Database, payment_intent: str) -> bool:
+    """Mirror the invoice that a payment intent pays; whether there is one."""
+    with asking():
+        wanted: Any = {"payment": {"type": "payment_intent", "payment_intent": payment_intent}, "limit": 1}
+        found = client().v1.invoice_payments.list(wanted).data
+    for each in found:
+        invoice(database, str(mirror.identifier(plain(each)["invoice"])))
+    return bool(found)
 
 
 def coach_account(database: Database, name: str) -> Row:
@@ -61,7 +71,9 @@ def payment(database: Database, name: str) -> Row:
 
     answer = fresh(lambda: written(database, write_payments, fetch), name)
     # Also of what is paid for subscriptions and invoices: the platform's balance is one.
-    write_movements(database, _moved(found["latest_charge"]))
+    rows = _moved(found["latest_charge"])
+    if write_movements(database, rows)["unowned"] and invoice_of(database, name):
+        write_movements(database, rows)
     return answer
 
 
@@ -72,7 +84,8 @@ def _moved(charge: Row | None) -> list[Row]:
     """The movements of a charge: its own, of the transfer to the coach, and of the application fee."""
     sources = [charge, charge.get("transfer"), charge.get("application_fee")] if charge else []
     booked = [(each, each["balance_transaction"]) for each in sources if each and each["balance_transaction"]]
-    return [row for source, entry in booked for row in mirror.movement_rows({**entry, "source": source})]
+    rows = [row for source, entry in booked for row in mirror.movement_rows({**entry, "source": source})]
+    return [row | {"payment_intent": charge["payment_intent"]} for row in rows] if charge else []
 
 
 def transfer(database: Database, name: str) -> None:

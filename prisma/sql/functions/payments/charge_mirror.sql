@@ -1,10 +1,12 @@
 -- What became of a charge after it had succeeded, as Stripe had it at one moment: its refunds, disputes, reversals, and all movements of the
 -- platform's balance that they caused. One snapshot and one write, so that a refund that failed and the one in its place are never at odds.
--- "early": the payment itself is not mirrored as paid yet; it is fetched first, then this once more.
+-- "early": the payment itself is not mirrored as paid yet; it is fetched first, then this once more. "unowned": neither a payment of a session nor
+-- an invoice that is known.
 create or replace function public.mirror_charge(row_ jsonb, seen bigint) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   p private.payment;
+  invoice uuid;
   each_ jsonb;
   changed boolean := false;
 begin
@@ -19,6 +21,7 @@ begin
   if not private.take_write(row_ ->> 'charge', seen) then
     return private.answer(200, jsonb_build_object('state', 'stale', 'changed', false));
   end if;
+  invoice := case when p.id is null then private.invoice_of_charge(row_ ->> 'charge', row_ ->> 'payment_intent') end;
   if p.id is not null then
     -- Those that failed first: they make room for the others.
     for each_ in select value from jsonb_array_elements(row_ -> 'refunds') order by value ->> 'status' not in ('FAILED', 'CANCELED'), value ->> 'created_at' loop
@@ -28,10 +31,11 @@ begin
   for each_ in select value from jsonb_array_elements(row_ -> 'disputes') order by value ->> 'opened_at' loop
     changed := private.mirror_dispute(p, each_) or changed;
   end loop;
-  changed := private.mirror_movements(p, row_ -> 'movements') or changed;
+  changed := private.mirror_movements(p, invoice, row_ -> 'movements') or changed;
   perform private.weigh_payment(p.id);
   perform private.settle_disputes(p.id, row_ -> 'disputes');
-  return private.answer(200, jsonb_build_object('state', 'written', 'changed', changed));
+  return private.answer(200, jsonb_build_object('state', 'written', 'changed', changed, 'unowned', p.id is null and invoice is null,
+    'payment_intent', row_ ->> 'payment_intent'));
 end $$;
 
 -- Ours by the id in its metadata; one without is somebody's in Stripe's Dashboard.
@@ -95,18 +99,20 @@ begin
   return before is distinct from mine;
 end $$;
 
-create or replace function private.mirror_movements(p private.payment, rows jsonb) returns boolean
+drop function if exists private.mirror_movements(private.payment, jsonb);
+create or replace function private.mirror_movements(p private.payment, invoice uuid, rows jsonb) returns boolean
 language plpgsql volatile security definer set search_path = '' as $$
 begin
-  insert into private.money_movement (kind, amount, currency, stripe_id, balance_transaction_id, payment_id, refund_id, dispute_id, occurred_at, recorded_at)
-  select (m ->> 'kind')::public.movement_kind, (m ->> 'amount')::bigint, m ->> 'currency', m ->> 'stripe_id', m ->> 'balance_transaction', p.id,
+  insert into private.money_movement as known (
+    kind, amount, currency, stripe_id, balance_transaction_id, payment_id, invoice_id, refund_id, dispute_id, occurred_at, recorded_at)
+  select (m ->> 'kind')::public.movement_kind, (m ->> 'amount')::bigint, m ->> 'currency', m ->> 'stripe_id', m ->> 'balance_transaction', p.id, invoice,
          coalesce((select r.id from private.refund r where r.stripe_refund_id = m ->> 'refund'),
                   (select v.refund_id from private.transfer_reversal v where v.stripe_reversal_id = m ->> 'stripe_id')),
          coalesce((select d.id from private.dispute d where d.stripe_dispute_id = m ->> 'dispute'),
                   (select v.dispute_id from private.transfer_reversal v where v.stripe_reversal_id = m ->> 'stripe_id')),
          (m ->> 'occurred_at')::timestamptz, private.now()
   from jsonb_array_elements(rows) m
-  on conflict do nothing;
+  on conflict (stripe_id, kind) do update set invoice_id = excluded.invoice_id where known.invoice_id is null and excluded.invoice_id is not null;
   return found;
 end $$;
 

@@ -168,11 +168,13 @@ language sql volatile security definer set search_path = '' as $$
 $$;
 
 -- Movements of the platform's balance, each once. `rows`: kind, amount, currency, stripe_id, balance_transaction_id, occurred_at, and whose they are:
--- payment_id, payment_intent, charge or transfer. How many were new, or are now known to belong to a payment.
+-- payment_id, payment_intent, charge or transfer. How many were new, or are now known to belong to a payment or an invoice;
+-- and how many charges belong to neither.
 create or replace function public.record_movements(rows jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   fresh integer;
+  known integer;
 begin
   perform private.require_service();
   insert into private.money_movement as m (kind, amount, currency, stripe_id, balance_transaction_id, payment_id, occurred_at, recorded_at)
@@ -181,8 +183,23 @@ begin
   from jsonb_array_elements(rows) r order by r ->> 'stripe_id', r ->> 'kind'
   on conflict (stripe_id, kind) do update set payment_id = excluded.payment_id where m.payment_id is null and excluded.payment_id is not null;
   get diagnostics fresh = row_count;
-  return private.answer(200, jsonb_build_object('changed', fresh, 'stale', '[]'::jsonb));
+  update private.money_movement m set invoice_id = private.invoice_of_charge(r ->> 'charge', r ->> 'payment_intent')
+  from jsonb_array_elements(rows) r
+  where m.stripe_id = r ->> 'stripe_id' and m.kind::text = r ->> 'kind' and m.payment_id is null and m.invoice_id is null
+    and private.invoice_of_charge(r ->> 'charge', r ->> 'payment_intent') is not null;
+  get diagnostics known = row_count;
+  return private.answer(200, jsonb_build_object('changed', fresh + known, 'stale', '[]'::jsonb, 'unowned', (
+    select count(*) from jsonb_array_elements(rows) r join private.money_movement m on m.stripe_id = r ->> 'stripe_id' and m.kind = 'CHARGE'
+    where m.payment_id is null and m.invoice_id is null)));
 end $$;
+
+-- The invoice that a charge has paid: by its payment intent, or by what we know of the charge itself.
+create or replace function private.invoice_of_charge(charge text, payment_intent text) returns uuid
+language sql stable security definer set search_path = '' as $$
+  select coalesce(
+    (select i.id from private.invoice i where i.stripe_payment_intent_id = invoice_of_charge.payment_intent limit 1),
+    (select m.invoice_id from private.money_movement m where m.stripe_id = invoice_of_charge.charge and m.kind = 'CHARGE'));
+$$;
 
 create or replace function private.payment_of_movement(row_ jsonb) returns uuid
 language sql stable security definer set search_path = '' as $$

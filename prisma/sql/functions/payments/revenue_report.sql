@@ -1,6 +1,7 @@
 -- What has come in, gone back and been taken back, each at its own instant: all that reports and snapshots of revenue are made of.
 -- `gross` is what was charged, `credits` what account credit or a plan covered of prices, `fees` the platform's share of prices. Coaches get the
 -- rest: gross + credits - fees. A chargeback takes its amount when it is opened, and gives it back when it is won. Subscriptions have no coach.
+-- What went back of invoices is what it moved of the platform's balance, in the currency that Stripe settles in.
 create or replace function private.revenue_entries(from_at timestamptz, to_at timestamptz, wanted_coach uuid default null)
 returns table (at timestamptz, coach_id uuid, currency text, sessions bigint, gross bigint, credits bigint, fees bigint,
                refunds bigint, fees_refunded bigint, disputes bigint)
@@ -21,10 +22,18 @@ language sql stable security definer set search_path = '' as $$
   from private.refund r join private.payment p on p.id = r.payment_id
   where r.status = 'SUCCEEDED' and r.succeeded_at >= from_at and r.succeeded_at < to_at and (wanted_coach is null or p.coach_id = wanted_coach)
   union all
-  select e.at, p.coach_id, d.currency, 0, 0, 0, 0, 0, 0, e.taken
+  select m.occurred_at, o.coach_id, m.currency, 0, 0, 0, 0, case when m.kind = 'FEE_REVERSAL' then 0 else -m.amount end,
+         case when (m.kind = 'FEE_REVERSAL') = (o.id is not null) then -m.amount else 0 end, 0
+  from private.money_movement m join private.invoice i on i.id = m.invoice_id left join private.session_invoice o on o.id = i.session_invoice_id
+  where m.kind in ('REFUND', 'REFUND_FAILURE', 'FEE_REVERSAL') and m.occurred_at >= from_at and m.occurred_at < to_at
+    and (wanted_coach is null or o.coach_id = wanted_coach)
+  union all
+  select e.at, coalesce(p.coach_id, o.coach_id), d.currency, 0, 0, 0, 0, 0, 0, e.taken
   from private.dispute d left join private.payment p on p.id = d.payment_id
+  left join private.invoice i on p.id is null and i.id = private.invoice_of_charge(d.stripe_charge_id, null)
+  left join private.session_invoice o on o.id = i.session_invoice_id
   cross join lateral (values (d.opened_at, d.amount), (case when d.status in ('WON', 'PREVENTED') then d.closed_at end, -d.amount)) e (at, taken)
-  where d.kind = 'CHARGEBACK' and e.at >= from_at and e.at < to_at and (wanted_coach is null or p.coach_id = wanted_coach);
+  where d.kind = 'CHARGEBACK' and e.at >= from_at and e.at < to_at and (wanted_coach is null or coalesce(p.coach_id, o.coach_id) = wanted_coach);
 $$;
 
 -- By coach and currency, and by day, week or month (UTC) if `step` says so; a coach sees his own. Currencies are never summed.

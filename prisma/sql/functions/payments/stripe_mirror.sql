@@ -135,11 +135,11 @@ begin
   insert into private.invoice as i (
     user_id, subscription_id, stripe_invoice_id, number, status, billing_reason, currency, subtotal, total, amount_due, amount_paid,
     amount_remaining, attempt_count, next_payment_attempt, period_start, period_end, paid_at, hosted_invoice_url, invoice_pdf_url, created_at,
-    due_at, session_invoice_id)
+    due_at, stripe_payment_intent_id, session_invoice_id)
   select person, (select s.id from private.subscription s where s.stripe_subscription_id = row_ ->> 'subscription'),
          r.stripe_invoice_id, r.number, r.status, r.billing_reason, r.currency, r.subtotal, r.total, r.amount_due, r.amount_paid,
          r.amount_remaining, r.attempt_count, r.next_payment_attempt, r.period_start, r.period_end, r.paid_at, r.hosted_invoice_url,
-         r.invoice_pdf_url, r.created_at, r.due_at,
+         r.invoice_pdf_url, r.created_at, r.due_at, r.stripe_payment_intent_id,
          (select o.id from private.session_invoice o where o.id::text = row_ ->> 'session_invoice_id' and o.mentee_id = person)
   from jsonb_populate_record(null::private.invoice, row_ - 'session_invoice_id') r
   on conflict (stripe_invoice_id) do update set
@@ -147,7 +147,8 @@ begin
     subtotal = excluded.subtotal, total = excluded.total, amount_due = excluded.amount_due, amount_paid = excluded.amount_paid,
     amount_remaining = excluded.amount_remaining, attempt_count = excluded.attempt_count, next_payment_attempt = excluded.next_payment_attempt,
     period_start = excluded.period_start, period_end = excluded.period_end, paid_at = excluded.paid_at,
-    hosted_invoice_url = excluded.hosted_invoice_url, invoice_pdf_url = excluded.invoice_pdf_url, due_at = excluded.due_at
+    hosted_invoice_url = excluded.hosted_invoice_url, invoice_pdf_url = excluded.invoice_pdf_url, due_at = excluded.due_at,
+    stripe_payment_intent_id = coalesce(excluded.stripe_payment_intent_id, i.stripe_payment_intent_id)
   returning * into mine;
   if before is distinct from mine or mine.status = 'DRAFT' then  -- what is final keeps its lines
     delete from private.invoice_line l where l.invoice_id = mine.id;
