@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from coachline.payments import session_payments, sync
 from coachline.payments.session_payments import PaymentInput
@@ -36,6 +35,24 @@ def payable_coach(world: World, hourly: int = 15_000) -> SignedIn:
     return coach
 
 
+def book(
+    world: World,
+    person: SignedIn,
+    coach: SignedIn,
+    start: datetime,
+    *,
+    method: Any = None,
+    key: str | None = None,
+    minutes: int = 60,
+) -> dict[str, Any]:
+    """What POST /api/sessions does."""
+    caller = world.caller(person, "session:book", key)
+    asked = {"coachId": coach.user_id, "start": iso(start), "duration": minutes}
+    asked |= {"paymentMethodId": str(method)} if method else {}
+    made = booking.book(caller, BookingRequest.model_validate(asked))
+    return {**made, **(session_payments.open_payment(caller, made) if made["payment"] else {})}
+
+
 class Payer:
     """A mentee with a customer and a saved card at this world's Stripe."""
 
@@ -53,12 +70,8 @@ class Payer:
     def book(
         self, start: datetime, *, method: bool = True, key: str | None = None, minutes: int = 60
     ) -> dict[str, Any]:
-        """What POST /api/sessions does."""
-        caller = self.world.caller(self.person, "session:book", key or uuid4().hex)
-        asked = {"coachId": self.coach.user_id, "start": iso(start), "duration": minutes}
-        asked |= {"paymentMethodId": str(self.method)} if method else {}
-        made = booking.book(caller, BookingRequest.model_validate(asked))
-        return {**made, **(session_payments.open_payment(caller, made) if made["payment"] else {})}
+        chosen = self.method if method else None
+        return book(self.world, self.person, self.coach, start, method=chosen, key=key, minutes=minutes)
 
     def pay(self, session_id: str) -> Any:
         """What POST /api/payments does."""
