@@ -98,7 +98,7 @@ class Life:
         self.begins()
 
     def begins(self) -> None:
-        """Somebody has brought three, as many as his month allows and one more; then anything may happen."""
+        """Somebody brings three, as many as his month allows and one more, and a fourth whose session is too late."""
         for _ in range(CAP + 2):
             self.sign_up()
         for person in self.people[1:]:
@@ -108,6 +108,12 @@ class Life:
         for days in (3, 14):
             self.time_passes(days)
             self.hears()
+        self.sign_up()
+        self.redeems(self.people[-1], self.people[0])
+        self.books(self.people[-1])
+        self.stripe_and_we_agree()
+        self.time_passes(180)
+        self.is_what_the_reference_says()
 
     @property
     def now(self) -> datetime:
