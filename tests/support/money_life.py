@@ -53,13 +53,13 @@ class Life:
 
     def sessions(self, *statuses: str) -> list[Row]:
         query = """select * from session where mentee_id = any (%s) and status::text = any (%s)
-                   order by created_at desc, starts_at"""
+                   order by starts_at desc"""
         return self.world.rows(query, self.people, list(statuses))
 
     def payments(self) -> list[Row]:
-        """What was paid, the latest first."""
-        query = """select * from private.payment where mentee_id = any (%s) and paid_at is not null
-                   order by created_at desc, id"""
+        """What was paid, the latest session first: in an order that does not depend on random ids."""
+        query = """select p.* from private.payment p join session s on s.id = p.session_id
+                   where p.mentee_id = any (%s) and p.paid_at is not null order by s.starts_at desc, p.surplus, p.id"""
         return self.world.rows(query, self.people)
 
     def give_credit(self, who: int, amount: int) -> None:

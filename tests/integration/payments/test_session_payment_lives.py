@@ -63,6 +63,8 @@ class Lives(RuleBasedStateMachine):
         for who, credit in ((0, 0), (0, 6233), (1, 20_000), (2, 0)):  # something to happen to
             self.book(who=who, credit=credit, minutes=60, method=True, soon=False)
         self.life.told(list)
+        for which in (1, 2):  # with credit, and without
+            self.an_admin_gives_back(which=which, parts=[333, 4967])
 
     def chosen(self, which: int) -> list[Row]:
         """One of the last few that were paid; none while none is."""
