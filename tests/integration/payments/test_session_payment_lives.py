@@ -60,7 +60,7 @@ class Lives(RuleBasedStateMachine):
         self.w = self.open.enter_context(world(self.stack, self.directory / uuid4().hex))
         self.life = Life(self.w)
         self.deeds, self.payers = self.life.deeds, self.life.payers
-        for who, credit in ((0, 0), (0, 6233), (1, 20_000), (2, 0)):  # something to happen to
+        for who, credit in ((0, 0), (0, 6233), (1, 20_000), (2, 0), (2, 0)):  # something to happen to
             self.book(who=who, credit=credit, minutes=60, method=True, soon=False)
         self.life.told(list)
         for which in (1, 2):  # with credit, and without
