@@ -98,21 +98,32 @@ class Life:
         self.begins()
 
     def begins(self) -> None:
-        """Somebody brings three, as many as his month allows and one more, and a fourth whose session is too late."""
-        for _ in range(CAP + 2):
+        """Somebody brings more than a month allows, one of whom goes to the bank, and one whose session is too late."""
+        for _ in range(CAP + 3):
             self.sign_up()
-        for person in self.people[1:]:
-            self.redeems(person, self.people[0])
+        first, *others = self.people
+        self.redeems(first, first)
+        for person in others:
+            self.redeems(person, first)
             self.books(person)
+        self.redeems(first, others[0])
         self.stripe_and_we_agree()
-        for days in (3, 14):
-            self.time_passes(days)
-            self.hears()
+        self.goes_on(3)
+        self.goes_on(13)
+        self.is_disputed()
+        self.goes_on(1)
+        self.is_decided()
+        self.goes_on(3)
         self.sign_up()
-        self.redeems(self.people[-1], self.people[0])
+        self.redeems(self.people[-1], first)
         self.books(self.people[-1])
         self.stripe_and_we_agree()
-        self.time_passes(180)
+        self.goes_on(180)
+        self.redeems(first, self.people[-1])
+
+    def goes_on(self, days: int) -> None:
+        self.time_passes(days)
+        self.hears()
         self.is_what_the_reference_says()
 
     @property
