@@ -1,8 +1,11 @@
-"""Credit that a person has; requests about goals and achievements that would be carried out as they stand."""
+"""What is wrong with credit; requests about goals and achievements that would be carried out as they stand."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from coachline.problems import Problem
 from tests.support.stack import SignedIn, Stack
 from tests.support.story import GOAL
 
@@ -47,6 +50,17 @@ def give_credit(stack: Stack, user: SignedIn, amount: int = 2500, currency: str 
         )
 
 
+@contextmanager
+def expected(refusal: str | None) -> Iterator[None]:
+    """The block is refused with this code, or not at all."""
+    code = None
+    try:
+        yield
+    except Problem as problem:
+        code = problem.code
+    assert code == refusal
+
+
 # Accounts that are not the sum of their entries, and sessions that gave back more credit than they took.
 BROKEN_ACCOUNTS = """
     select a.user_id::text, a.currency from credit_account a
@@ -56,3 +70,10 @@ BROKEN_ACCOUNTS = """
     union all
     select session_id::text, 'session' from credit_entry where session_id is not null
     group by session_id having sum(amount) > 0"""
+
+# The coach gets the price less the fee, whatever it was paid with; and the credit is the entry's.
+UNPAID_COACHES = """
+    select p.id from private.payment p
+    left join credit_entry e on e.session_id = p.session_id and e.kind = 'SPENT'
+    where p.charge_amount - p.application_fee_amount + p.top_up_amount <> p.amount - p.fee_amount
+       or (p.mentee_id::text = any(%s) and p.credit_amount <> coalesce(-e.amount, 0))"""

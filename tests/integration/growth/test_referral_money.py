@@ -8,7 +8,6 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,11 +19,10 @@ from coachline.growth import referral_jobs, referrals
 from coachline.growth.referrals import Redemption
 from coachline.payments import commands, refunds
 from coachline.payments.refunds import RefundInput
-from coachline.problems import Problem
 from coachline.scheduling import session_jobs, sessions
 from coachline.scheduling.sessions import Cancellation, Completion
 from tests.contract.template_file import resources
-from tests.support.growth import BROKEN_ACCOUNTS
+from tests.support.growth import BROKEN_ACCOUNTS, UNPAID_COACHES, expected
 from tests.support.referral_reference import CAP, FEE, PRICE, Bringing, Reference, Session
 from tests.support.session_world import book, payable_coach
 from tests.support.stack import SignedIn, Stack
@@ -51,12 +49,6 @@ DAYS = {3: 10, 5: 4, 14: 5, 180: 2}
 # What changes what of a session was paid and is kept: the consumer's rule has to let it through.
 MATTERS = {"SessionCompleted", "PaymentCompleted", "RefundSucceeded", "DisputeOpened", "DisputeClosed"}
 TOLD = "select * from private.outbox_event where sequence > %s and payload ->> 'sessionId' = any(%s) order by sequence"
-# The coach gets the price less the fee, whatever it was paid with; and the credit is the entry's.
-UNPAID_COACHES = """
-    select p.id from private.payment p
-    left join credit_entry e on e.session_id = p.session_id and e.kind = 'SPENT'
-    where p.charge_amount - p.application_fee_amount + p.top_up_amount <> p.amount - p.fee_amount
-       or (p.mentee_id::text = any(%s) and p.credit_amount <> coalesce(-e.amount, 0))"""
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +60,6 @@ def w(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]
         )
         yield made
         made.rows("select private.set_setting('referrals', %s)", kept["it"])
-
-
-@contextmanager
-def expected(refusal: str | None) -> Iterator[None]:
-    """The block is refused with this code, or not at all."""
-    code = None
-    try:
-        yield
-    except Problem as problem:
-        code = problem.code
-    assert code == refusal
 
 
 class Life:
