@@ -89,6 +89,7 @@ class Life:
     def month_ends(self) -> None:
         """Stripe tells of an event for 30 days: the hourly job has asked for them, and has not failed for so long."""
         self.world.faults()
+        self.time_passes(minutes=2)
         reconcile.catch_up(self.world.database, self.world.receive)
         now = self.world.stripe.clock.now()
         self.world.to((now.replace(day=1, hour=3, minute=0) + timedelta(days=32)).replace(day=1))

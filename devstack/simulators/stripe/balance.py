@@ -73,6 +73,9 @@ class Balance:
         """A transfer of its own, from the platform's balance."""
         if given.get("amount", 0) < 1:
             raise StripeError("Invalid positive integer", param="amount", code="parameter_invalid_integer")
+        if "destination" not in given:
+            message = "Missing required param: destination."
+            raise StripeError(message, param="destination", code="parameter_missing")
         self.check_destination(given["destination"], "destination")
         more = {key: given[key] for key in ("description", "transfer_group", "source_transaction") if key in given}
         metadata = merged_metadata({}, given.get("metadata"))

@@ -106,13 +106,13 @@ def test_a_kill_after_any_step_changes_nothing_of_the_result(stack: Stack, mode:
     with many_members(stack, ROWS, name=name) as emails:
         # Killed after its 1st, 2nd, … answer of the database, until one is over before that.
         kills = range(1, 10)
-        letters = "abcdefghij"
-        events = [queued(stack, admin, emails, mode, letter) for letter in letters]
+        offices = [f"{name} {number}" for number in range(10)]  # which nobody else has
+        events = [queued(stack, admin, emails, mode, office) for office in offices]
         endings, results = [], []
         with consumer(stack) as consume:
-            for event, letter, kill_after in zip(events, letters, [0, *kills], strict=True):
+            for event, office, kill_after in zip(events, offices, [0, *kills], strict=True):
                 endings.append(consume(event, kill_after))
-                results.append(result(stack, admin, event, letter))
+                results.append(result(stack, admin, event, office))
     unbroken = results[0]
     bad = ROWS // 7 if mode == "VALID_ROWS" else 0
     assert unbroken["status"] == "COMPLETED"

@@ -134,6 +134,13 @@ def test_an_account_without_transfers_is_paid_nothing(simulator: Simulated) -> N
     assert late.value.code == "insufficient_capabilities_for_transfer"
 
 
+def test_a_transfer_needs_a_destination(simulator: Simulated) -> None:
+    asked: Any = {"amount": 500, "currency": "usd"}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        simulator.client.v1.transfers.create(asked)
+    assert (refused.value.code, refused.value.param) == ("parameter_missing", "destination")
+
+
 def test_a_transfer_of_its_own_comes_out_of_the_balance(simulator: Simulated) -> None:
     coach = simulator.coach()
     simulator.events()

@@ -180,7 +180,7 @@ $$;
 create or replace function private.start_top_up(p private.payment) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 begin
-  if p.top_up_amount > 0 and p.stripe_top_up_id is null then
+  if p.top_up_amount > 0 and p.stripe_top_up_id is null and p.stripe_account_id is not null then
     -- Of the session, of which there is one such transfer: about the payment something else may be asked at this moment.
     perform private.run_soon(private.start_command('transfer.create', null, p.session_id, jsonb_build_object(
       'amount', p.top_up_amount, 'currency', p.currency, 'destination', p.stripe_account_id, 'payment_id', p.id)));
@@ -203,7 +203,7 @@ begin
   perform private.require_service();
   for p in
     select * from private.payment f
-    where f.top_up_amount > 0 and f.stripe_top_up_id is null and f.paid_at is not null and not f.surplus and f.status <> 'REFUNDED'
+    where f.top_up_amount > 0 and f.stripe_top_up_id is null and f.stripe_account_id is not null and f.paid_at is not null and not f.surplus and f.status <> 'REFUNDED'
       and not exists (select 1 from private.stripe_command c where c.subject_id = f.session_id and c.state = 'SENT')
     order by f.paid_at limit batch for update skip locked
   loop
