@@ -89,10 +89,12 @@ class Life:
     def month_ends(self) -> None:
         """Stripe tells of an event for 30 days: the hourly job has asked for them, and has not failed for so long."""
         self.world.faults()
-        self.time_passes(minutes=2)
-        reconcile.catch_up(self.world.database, self.world.receive)
         now = self.world.stripe.clock.now()
-        self.world.to((now.replace(day=1, hour=3, minute=0) + timedelta(days=32)).replace(day=1))
+        end = (now.replace(day=1, hour=3, minute=0) + timedelta(days=32)).replace(day=1)
+        for at in (now + timedelta(minutes=2), now + (end - now) / 2, end):
+            self.world.to(at)
+            self.time_passes()
+            reconcile.catch_up(self.world.database, self.world.receive)
         self.sessions_take_place()
         self.invoices_are_made()
 

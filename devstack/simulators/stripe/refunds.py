@@ -78,8 +78,10 @@ class Refunds:
         return page(self._account.find("refund", **wanted), given, "/v1/refunds")
 
     def succeed(self, name: str) -> None:
-        """The bank has the money."""
+        """The bank has the money; what it has sent back it does not get by itself."""
         row = self._unsettled(name)
+        if row["status"] not in ("pending", "succeeded"):
+            raise StripeError(f"This refund is {row['status']}.")
         self._account.put("refund", row | {"status": "succeeded", "pending_reason": None}, UPDATED)
 
     def fail(self, name: str, reason: str = "expired_or_canceled_card") -> None:

@@ -199,6 +199,16 @@ def test_a_refund_on_its_way_fails_when_the_charge_is_disputed(simulator: Simula
     assert simulator.client.v1.refunds.retrieve(refund.id).failure_reason == "charge_for_pending_refund_disputed"
 
 
+def test_a_refund_that_has_failed_does_not_succeed_any_more(simulator: Simulated) -> None:
+    charge = paid(simulator)
+    refund = give_back(simulator, charge, 5000)
+    simulator.control(refund={"id": refund.id, "fails": True})
+    with pytest.raises(ValueError, match="This refund is failed"):
+        simulator.control(refund={"id": refund.id, "fails": False})
+    assert simulator.client.v1.refunds.retrieve(refund.id).status == "failed"
+    assert simulator.client.v1.charges.retrieve(charge.id).amount_refunded == 0
+
+
 def test_a_transfer_is_reversed_by_itself_up_to_what_is_left(simulator: Simulated) -> None:
     charge = paid(simulator)
     transfer = str(charge.transfer)
