@@ -45,6 +45,8 @@ class World:
         self.database._client.headers["x-world"] = "this"
         self.odd = 0  # events that tests have made up
         self._told: set[str] = set()
+        left = self.rows("select id::text from private.stripe_command where state = 'SENT'")
+        self.left_by_others = [row["id"] for row in left]
 
     # ---- Time
 
