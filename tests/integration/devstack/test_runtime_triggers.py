@@ -146,6 +146,7 @@ def test_a_queue_does_not_wait_for_ever(local: Local, monkeypatch: pytest.Monkey
     for number in range(3):
         local.run(send(local, {"n": number}))
     local.run(until(lambda: len(noted(local)) == 3))
+    assert sorted(body["n"] for body in bodies(local)) == [0, 1, 2]
 
 
 def test_a_queue_counts_what_waits_what_is_worked_on_and_what_is_held_back(local: Local) -> None:
