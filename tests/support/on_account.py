@@ -101,6 +101,7 @@ def fill(world: World, sessions: int, *, seed: int = 1, month: date = MONTH) -> 
         )
         for table in ("user_account", "session", "coach_profile"):
             database.execute(f"alter table {table} enable trigger user")
+        database.execute("select private.rebuild_metrics()")
     with world.stack.database() as database:
         database.execute("analyze")
 
