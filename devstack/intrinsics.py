@@ -25,7 +25,7 @@ _ARNS = {
 }
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.CSafeLoader):
     """A safe YAML loader that knows the short tags: !Ref X is read as {"Ref": "X"}."""
 
 

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
+@cache
 def python() -> str:
     """The python3.13 that the layer was compiled by."""
     command = ["make", "-s", "-C", str(ROOT / "layers/shared"), "python"]

@@ -11,7 +11,13 @@ def world(stack: Stack) -> World:
     return make_world(stack)
 
 
+@pytest.fixture(scope="module")
+def ready(world: World) -> dict[tuple[str, str], Write]:
+    """Every write route, ready to succeed as long as nothing does."""
+    return writes(world)
+
+
 @pytest.fixture
-def write(world: World, request: pytest.FixtureRequest) -> Write:
+def write(ready: dict[tuple[str, str], Write], request: pytest.FixtureRequest) -> Write:
     """The write route that the test is parametrised with."""
-    return writes(world)[request.param]
+    return ready[request.param]

@@ -6,6 +6,7 @@ PostgREST is a second front door: anyone who is signed in can send it a session 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -52,6 +53,7 @@ def story(stack: Stack) -> Story:
     return Story(coach, mentee, stranger, published_coach(stack), admin)
 
 
+@cache  # making one takes longer than what most tests ask of it
 def client(stack: Stack, token: str | None = None, *, gate: bool, key: str = "publishableKey") -> Client:
     info = stack.info
     headers = {info["gate"]["header"]: info["gate"]["value"]} if gate else {}

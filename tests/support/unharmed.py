@@ -11,7 +11,7 @@ DERIVED = ["metric_delta", "metric_day", "coach_listing"]
 
 
 def contents(stack: Stack) -> dict[str, Any]:
-    """How many rows every table holds, and which versions of them, all at one instant at which no event is on its way."""
+    """How many rows every table holds, and in which versions, all at one instant at which no event is on its way."""
     found: dict[str, Any] = {}
 
     def settled() -> bool:

@@ -1,7 +1,7 @@
 """Random lives of paid sessions, all of money together: Stripe fails, events come twice, late or never.
 
 Sessions are booked, paid with money and credit, given back, disputed, called off, held and invoiced. The rules of
-money (tests.support.money_rules) hold at each step; in the end what we have is what Stripe has. STATEFUL_EXAMPLES (4)
+money (tests.support.money_rules) hold at each step; in the end what we have is what Stripe has. STATEFUL_EXAMPLES (3)
 lives of STATEFUL_STEPS (30) steps each.
 """
 
@@ -30,7 +30,7 @@ from tests.support.stack import Stack
 from tests.support.story import paid_sessions
 from tests.support.stripe_world import world
 
-LIVES = int(os.environ.get("STATEFUL_EXAMPLES", "4"))
+LIVES = int(os.environ.get("STATEFUL_EXAMPLES", "3"))
 STEPS = int(os.environ.get("STATEFUL_STEPS", "30"))
 CARDS = [
     *("pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired", "pm_card_refundFail"),
