@@ -79,7 +79,10 @@ class Life:
         self.begins()
 
     def begins(self) -> None:
-        """Somebody brings more than a month allows, one of whom goes to the bank, and one whose session is too late."""
+        """Somebody brings more than a month allows, one of whom goes to the bank, and one whose session is too late.
+
+        What he got and spent is taken back; and somebody whom he brought pays with credit alone.
+        """
         for _ in range(CAP + 3):
             self.sign_up()
         first, *others = self.people
@@ -95,12 +98,41 @@ class Life:
         self.goes_on(1)
         self.is_decided()
         self.goes_on(3)
+        self.books(first)
+        self.a_reward_is_taken_back(first)
         self.sign_up()
         self.redeems(self.people[-1], first)
         self.books(self.people[-1])
         self.stripe_and_we_agree()
         self.goes_on(180)
         self.redeems(first, self.people[-1])
+        self.somebody_pays_with_credit_alone(first)
+
+    def a_reward_is_taken_back(self, referrer: SignedIn) -> None:
+        mine = [r for r in self.reference.referrals.values() if r.referrer == referrer.user_id and r.referrer_amount]
+        taken = [str(r.session) for r in mine if r.status == "REWARDED"]
+        key = next(each for each in taken if self.reference.sessions[each].kept)
+        self.gives_back(key, self.reference.sessions[key].left)
+        self.stripe_and_we_agree()
+        self.hears()
+        assert self.reference.ledgers[referrer.user_id].owed
+        self.is_what_the_reference_says()
+
+    def somebody_pays_with_credit_alone(self, owner: SignedIn) -> None:
+        self.sign_up()
+        payer = self.people[-1]
+        self.redeems(payer, owner)
+        while self.reference.ledgers[payer.user_id].balance < PRICE:
+            for _ in range(CAP):
+                self.sign_up()
+                self.redeems(self.people[-1], payer)
+                self.books(self.people[-1], pays=True)
+            self.stripe_and_we_agree()
+            self.goes_on(3)
+            self.goes_on(28)
+        self.books(payer)
+        self.goes_on(3)
+        self.goes_on(14)
 
     def goes_on(self, days: int) -> None:
         self.time_passes(days)
@@ -150,8 +182,8 @@ class Life:
 
     # ---- Sessions and what is paid for them
 
-    def books(self, person: SignedIn | None = None) -> None:
-        person, pays = person or self.chance.choice(self.people), self.chance.random() < 0.9
+    def books(self, person: SignedIn | None = None, *, pays: bool = False) -> None:
+        person, pays = person or self.chance.choice(self.people), pays or self.chance.random() < 0.9
         self.free = max(self.free, (self.now + timedelta(days=2)).replace(minute=0, second=0)) + timedelta(hours=1)
         made = book(self.w, person, self.coach, self.free)
         self.reference.book(made["id"], person.user_id, self.free + timedelta(hours=1), pays=pays)
@@ -164,7 +196,10 @@ class Life:
         if not found:
             return
         key, session = found
-        wanted = max(1, int(session.left * self.chance.choice([0.25, 0.6, 1])))
+        self.gives_back(key, max(1, int(session.left * self.chance.choice([0.25, 0.6, 1]))))
+
+    def gives_back(self, key: str, wanted: int) -> None:
+        session = self.reference.sessions[key]
         refusal = "payment_not_paid" if not session.paid else "payment_refunded" if not session.left else None
         refusal = "payment_disputed" if session.dispute or session.lost else refusal
         body = {"amount": {"amount": wanted, "currency": "USD"}, "reason": "GOODWILL", "note": "The sound failed."}
