@@ -138,8 +138,8 @@ class Life:
         self.commands_run()
         self.world.reconcile()
 
-    def summary(self) -> str:
-        """What there was to be wrong about."""
+    def counts(self) -> Counter[str]:
+        """What there was to be wrong about, by kind and status."""
         w = self.world
         counts = Counter(f"payment {row['status']}" for row in self.payments())
         counts.update(
@@ -148,7 +148,7 @@ class Life:
         )
         for kind in ("refund", "dispute", "invoice", "transfer"):
             counts.update(f"{kind} {row.get('status', '')}".strip() for row in w.objects(kind))
-        return ", ".join(f"{times} {what}" for what, times in sorted(counts.items()))
+        return counts
 
     def wrong(self) -> list[str]:
         """Once all is settled."""

@@ -92,10 +92,11 @@ class Payer:
 
 def hours(world: World) -> Any:
     """Starts far enough ahead, none of them twice."""
-    at = world.stripe.clock.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=10)
+    at = world.stripe.clock.now()
     while True:
+        ahead = world.stripe.clock.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=10)
+        at = max(at + timedelta(hours=1), ahead)
         yield at
-        at += timedelta(hours=1)
 
 
 def agrees(world: World, payer: Payer) -> None:

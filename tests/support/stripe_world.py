@@ -17,7 +17,7 @@ from coachline.api import Caller
 from coachline.auth import Principal
 from coachline.database import Database
 from coachline.operations import inbox
-from coachline.payments import plans, reconcile, stripe_api, stripe_events
+from coachline.payments import commands, plans, reconcile, stripe_api, stripe_events
 from coachline.payments.stripe_event_types import EVENT_TYPES
 from coachline.service import as_service
 from devstack.simulators.base import Fault
@@ -99,6 +99,11 @@ class World:
             if event["id"] not in self._told and event["type"] in EVENT_TYPES:
                 self.receive(event)
             self._told.add(event["id"])
+
+    def run_waiting(self) -> None:
+        """What the consumer of StripeCommandWaiting does with all that nobody waits for."""
+        for row in self.rows("select id::text from private.stripe_command where state = 'SENT' and user_id is null"):
+            commands.run_waiting(self.database, row["id"])
 
     def reconcile(self) -> dict[str, int]:
         """What the job does."""

@@ -11,11 +11,13 @@ from devstack.simulators.stripe.shapes import Row, StripeError, blank
 
 FEE_PERMILLE, FEE_FIXED = 29, 30  # Stripe's own: 2.9 % and 30 minor units
 AVAILABLE_SECONDS = 2 * 86_400
+PLATFORM = "platform"
 
 
 class Balance:
     def __init__(self, account: Account) -> None:
         self._account = account
+        self.broke: set[str] = set()  # accounts that nothing can be taken from; PLATFORM can give nothing
 
     def book(self, kind: str, source: Row, amount: int, *, fee: int = 0, category: str | None = None) -> str:
         """A balance transaction of an object: its id."""
@@ -77,6 +79,9 @@ class Balance:
             message = "Missing required param: destination."
             raise StripeError(message, param="destination", code="parameter_missing")
         self.check_destination(given["destination"], "destination")
+        if PLATFORM in self.broke and "source_transaction" not in given:
+            message = "You have insufficient available funds in your Stripe account."
+            raise StripeError(message, code="balance_insufficient")
         more = {key: given[key] for key in ("description", "transfer_group", "source_transaction") if key in given}
         metadata = merged_metadata({}, given.get("metadata"))
         return self._transfer(

@@ -20,14 +20,13 @@ class Reversals:
     def __init__(self, account: Account, balance: Balance) -> None:
         self._account = account
         self._balance = balance
-        self.broke: set[str] = set()  # connected accounts that nothing can be taken from
 
     def create(self, name: str, given: Row) -> Row:
         """By itself, up to what is left of the transfer."""
         transfer = self._account.get("transfer", name, "transfer")
         left = transfer["amount"] - transfer["amount_reversed"]
         amount = given.get("amount", left)
-        if transfer["destination"] in self.broke:
+        if transfer["destination"] in self._balance.broke:
             message = "Insufficient funds in Stripe account of the destination."
             raise StripeError(message, code="balance_insufficient", param="amount")
         if left == 0:

@@ -221,7 +221,7 @@ class Stripe(Simulator):
             raise ValueError("dispute has charge, and may have inquiry, reason and amount") from None
 
     def _banks(self, dispute: Row | None, decide: Row | None, refund: Row | None, broke: list[str] | None) -> None:
-        """`dispute` a charge, `decide` a dispute, let a `refund` fail or succeed; accounts that are `broke`."""
+        """`dispute` a charge, `decide` a dispute, let a `refund` fail or succeed; say who is `broke`."""
         self.tick()
         if dispute is not None:
             self.routes.disputes.open(**dispute)
@@ -231,7 +231,7 @@ class Stripe(Simulator):
             settle = self.routes.refunds.fail if refund["fails"] else self.routes.refunds.succeed
             settle(refund["id"])
         if broke is not None:
-            self.routes.reversals.broke = set(broke)
+            self.routes.balance.broke = set(broke)
 
     def _authenticate(self, name: str) -> None:
         self.tick()
@@ -257,7 +257,7 @@ class Stripe(Simulator):
         self.mutations.clear()
         self.renewals.final_action = "cancel"
         self.routes.invoices.retry_days = RETRY_DAYS
-        self.routes.reversals.broke.clear()
+        self.routes.balance.broke.clear()
 
     def error(self, status: int) -> web.Response:
         kind, message = (

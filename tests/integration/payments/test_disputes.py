@@ -31,8 +31,7 @@ def admin(w: World) -> SignedIn:
 def tell(w: World) -> None:
     """Stripe's events are applied; what they lead to is asked of Stripe, and its answers applied."""
     w.deliver()
-    for row in w.rows("select id::text from private.stripe_command where state = 'SENT' and user_id is null"):
-        commands.run_waiting(w.database, row["id"])
+    w.run_waiting()
     w.deliver()
 
 

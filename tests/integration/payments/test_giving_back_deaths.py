@@ -36,23 +36,17 @@ def admin(w: World) -> SignedIn:
     return w.stack.user("ADMIN")
 
 
-def run_all(w: World) -> None:
-    """What the consumer of StripeCommandWaiting does."""
-    for row in w.rows("select id::text from private.stripe_command where state = 'SENT' and user_id is null"):
-        commands.run_waiting(w.database, row["id"])
-
-
 def give_back(it: Paid, admin: SignedIn) -> None:
     body = {"amount": {"amount": 6000, "currency": "USD"}, "reason": "GOODWILL", "note": "The sound failed."}
     asked = refunds.RefundInput.model_validate(body)
     refunds.refund(it.world.caller(admin, "refund:create"), UUID(it.payment_id), asked)
-    run_all(it.world)
+    it.world.run_waiting()
 
 
 def cancel(it: Paid, _admin: SignedIn) -> None:
     caller = it.world.caller(it.coach, "session:cancel")
     sessions.cancel_session(caller, UUID(it.session_id), sessions.Cancellation.model_validate({"reason": "Ill"}))
-    run_all(it.world)
+    it.world.run_waiting()
 
 
 def lose(it: Paid, _admin: SignedIn) -> None:
@@ -60,7 +54,7 @@ def lose(it: Paid, _admin: SignedIn) -> None:
     it.world.stripe.control(decide={"id": dispute["stripe_dispute_id"], "outcome": "lost"})
     # As the consumer does with each event; the inbox's lease, which lasts a minute of real time, adds nothing here.
     charge_sync.mirror_charge(it.world.database, it.charge)
-    run_all(it.world)
+    it.world.run_waiting()
 
 
 def answer(it: Paid, admin: SignedIn) -> None:
@@ -147,7 +141,7 @@ def test_a_death_anywhere_gives_nothing_twice_and_loses_nothing(
         commands.finish_lost(w.database)
         w.reconcile()
         reconcile.settle(w.database, w.stripe.clock.now())
-        run_all(w)
+        w.run_waiting()
         w.deliver()
         try:
             checked(it, deed, began=dead[-1][2])

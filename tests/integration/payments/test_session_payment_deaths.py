@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from coachline.events import RetryLater
 from coachline.payments import commands, reconcile
 from coachline.problems import Problem
+from tests.support.growth import give_credit
 from tests.support.session_world import Payer, agrees, hours, payable_coach
 from tests.support.stack import SignedIn, Stack
 from tests.support.story import paid_sessions
@@ -65,6 +67,52 @@ def test_a_death_anywhere_leaves_one_payment_or_none(w: World, coach: SignedIn, 
             raise AssertionError(f"after a death {point}") from error
     print(", ".join(point for point, _ in dead))
     assert len(dead) >= 6
+
+
+@pytest.mark.parametrize("hours", [1, 30])
+def test_a_death_while_a_coach_is_paid_for_credit_pays_him_once(
+    w: World, coach: SignedIn, starts: Any, hours: int
+) -> None:
+    points: list[str] = []
+    while True:
+        payer = Payer(w, coach)
+        give_credit(w.stack, payer.person, 15_000)
+        made = payer.book(next(starts))
+        MortalStripe.fate = Fate(left=len(points))
+        try:
+            w.run_waiting()
+        except Died as died:
+            points.append(str(died))
+        else:
+            break
+        let_everything_settle(w, 60 * hours)
+        came = [each["amount"] for each in w.objects("transfer") if each["transfer_group"] == f"session_{made['id']}"]
+        assert came == [15_000 - 1275], f"{hours} h after a death {points[-1]}"
+        agrees(w, payer)
+    MortalStripe.fate = Fate()
+    assert len(points) >= 6  # before and after the look, the call, the record
+
+
+def test_a_coach_is_paid_for_credit_once_the_balance_suffices(w: World, coach: SignedIn, starts: Any) -> None:
+    def came() -> list[int]:
+        return [each["amount"] for each in w.objects("transfer") if each["transfer_group"] == f"session_{made['id']}"]
+
+    payer = Payer(w, coach)
+    give_credit(w.stack, payer.person, 15_000)
+    w.stripe.control(broke=["platform"])
+    made = payer.book(next(starts))
+    with pytest.raises(RetryLater):
+        w.run_waiting()
+    for _ in range(30):
+        w.move(hours=1)
+        commands.finish_lost(w.database)
+        reconcile.settle(w.database, w.stripe.clock.now())
+    assert came() == []
+    w.stripe.control(broke=[])
+    w.move(hours=1)
+    reconcile.settle(w.database, w.stripe.clock.now())
+    commands.finish_lost(w.database)
+    assert came() == [15_000 - 1275]
 
 
 FAULTS = ["429", "500", "500-after", "drop", "drop-after"]
