@@ -1,7 +1,8 @@
 -- What has come in, gone back and been taken back, each at its own instant: all that reports and snapshots of revenue are made of.
 -- `gross` is what was charged, `credits` what account credit or a plan covered of prices, `fees` the platform's share of prices. Coaches get the
 -- rest: gross + credits - fees. A chargeback takes its amount when it is opened, and gives it back when it is won. Subscriptions have no coach.
--- What went back of invoices is what it moved of the platform's balance, in the currency that Stripe settles in.
+-- What went back of invoices is what it moved of the platform's balance, in the currency that Stripe settles in. Of the platform's share: of an
+-- invoice of sessions the fee that was reversed, of a subscription's all of it.
 create or replace function private.revenue_entries(from_at timestamptz, to_at timestamptz, wanted_coach uuid default null)
 returns table (at timestamptz, coach_id uuid, currency text, sessions bigint, gross bigint, credits bigint, fees bigint,
                refunds bigint, fees_refunded bigint, disputes bigint)
