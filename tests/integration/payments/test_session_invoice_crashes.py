@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from coachline.payments import session_invoices
+from coachline.payments import reconcile, session_invoices
 from tests.support.on_account import MONTH, check, expected, fill, forget
 from tests.support.stack import ROOT, Stack, wait_until
 from tests.support.stripe_deaths import Died, Fate, MortalStripe, mortal_world
@@ -65,6 +65,23 @@ def test_a_death_at_every_point_leaves_one_invoice_each(w: World, later: dict[st
     assert steps >= {"customers", "invoices", "add_lines", "finalize", "send"}
 
 
+def test_what_an_invoice_has_moved_is_its_own_although_no_event_came(w: World) -> None:
+    fill(w, 10)
+    job(w)
+    api = w.stripe.client.v1
+    for invoice in w.objects("invoice"):
+        method = api.payment_methods.attach("pm_card_visa", {"customer": invoice["customer"]}).id
+        api.invoices.pay(invoice["id"], {"payment_method": method})
+    reconcile.sweep(w.database)
+    paid = [row["id"] for row in w.objects("charge")]
+    moved = w.rows(
+        """select i.stripe_invoice_id from private.money_movement m left join private.invoice i on i.id = m.invoice_id
+           where m.kind = 'CHARGE' and m.stripe_id = any (%s)""",
+        paid,
+    )
+    assert {row["stripe_invoice_id"] for row in moved} == {row["id"] for row in w.objects("invoice")} != set()
+
+
 def test_a_second_run_and_a_second_worker_send_nothing_twice(w: World) -> None:
     fill(w, 40)
     session_invoices.gather(w.database, MONTH)
@@ -100,7 +117,7 @@ WORKER = """
 import os
 from datetime import datetime
 from coachline import clock, secrets
-from coachline.payments import session_invoices
+from coachline.payments import reconcile, session_invoices
 from coachline.service import as_service
 clock.pin(datetime.fromisoformat(os.environ["NOW"]))
 secrets.stripe_key = lambda: os.environ["STRIPE_KEY"]

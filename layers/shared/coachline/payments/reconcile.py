@@ -116,6 +116,7 @@ def _page_of(kind: str, after: str | None, found: list[dict[str, Any]]) -> list[
         asked["expand"] = ["data.source"]
         found += [plain(each) for each in client().v1.balance_transactions.list(asked).data]
         return [row for each in found for row in mirror.movement_rows(each)]
+    asked["expand"] = ["data.payments"]
     found += [plain(each) for each in client().v1.invoices.list(asked).data]
     return [sync.invoice_row(each) for each in found]
 
