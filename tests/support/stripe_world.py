@@ -94,11 +94,12 @@ class World:
             inbox.process(self.database, {"eventId": stored["event_id"]}, stripe_events.apply)
 
     def deliver(self) -> None:
-        """What Stripe has told since the last time, in order."""
-        for event in self.objects("event"):
-            if event["id"] not in self._told and event["type"] in EVENT_TYPES:
-                self.receive(event)
-            self._told.add(event["id"])
+        """What Stripe has told since the last time, in order; also what it tells while it is asked about that."""
+        while new := [event for event in self.objects("event") if event["id"] not in self._told]:
+            for event in new:
+                if event["type"] in EVENT_TYPES:
+                    self.receive(event)
+                self._told.add(event["id"])
 
     def run_waiting(self) -> None:
         """What the consumer of StripeCommandWaiting does with all that nobody waits for."""

@@ -240,7 +240,11 @@ class Life:
     # ---- Time, and what is told
 
     def time_passes(self, days: int = 0) -> None:
-        self.w.move(days=days or self.chance.choices(list(DAYS), list(DAYS.values()))[0])
+        days = days or self.chance.choices(list(DAYS), list(DAYS.values()))[0]
+        while days:  # Stripe tells of an event for 30 days
+            self.w.move(days=min(days, 20))
+            self.w.deliver()
+            days -= min(days, 20)
         session_jobs.expire_holds(self.w.database, self.now)
         for key, session in self.reference.sessions.items():
             if session.status == "PENDING_PAYMENT":
