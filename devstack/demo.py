@@ -73,6 +73,11 @@ class Story:
         person = {"email": email, "firstName": first_name, "lastName": "Demo", "roles": roles}
         return {**self.send("POST", "/_dev/users", body=person), "email": email}
 
+    def settle_in(self, person: dict[str, Any], timezone: str) -> None:
+        """Say in which zone somebody wants to read times."""
+        version = self.send("GET", "/api/user", token=person["token"])["data"]["version"]
+        self.send("PATCH", "/api/user", token=person["token"], body={"timezone": timezone, "version": version})
+
     def send(
         self,
         method: str,
@@ -143,8 +148,9 @@ def tell(base_url: str) -> None:
 
 
 def _coach(story: Story) -> dict[str, Any]:
-    story.tell("Casey signs up as a coach and describes herself.")
+    story.tell("Casey signs up as a coach in New York and describes herself.")
     coach = story.sign_up("Casey", "COACH")
+    story.settle_in(coach, "America/New_York")
     profile = {
         "bio": "Twenty years of listings in New York: pricing, staging and the talk that wins the mandate.",
         "specialties": ["Listings"],
@@ -172,6 +178,7 @@ def _coach(story: Story) -> dict[str, Any]:
 def _search(story: Story, coach: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     story.tell("Mia, a mentee in London, looks for a free hour next week.")
     mia = story.sign_up("Mia", "MENTEE")
+    story.settle_in(mia, "Europe/London")
     start = datetime.now(UTC).replace(microsecond=0, second=0, minute=0) + timedelta(days=7)
     query: dict[str, Any] = {
         "coachId": coach["userId"],

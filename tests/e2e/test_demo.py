@@ -24,5 +24,8 @@ def test_the_demo_tells_the_story_to_its_end(stack: Stack) -> None:
     told = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("    event ")]
     for once in ("SessionHeld", "PaymentCompleted", "SessionScheduled", "SessionCancelled"):
         assert told.count(once) == 1, done.stdout
-    assert [line for line in done.stdout.splitlines() if line.startswith("    mail ")], done.stdout
+    mails = [line for line in done.stdout.splitlines() if line.startswith("    mail ")]
+    zones = {line.split()[2]: line.split()[-1] for line in mails if ": Booked" in line}
+    assert zones["Casey:"] in ("EST", "EDT"), done.stdout
+    assert zones["Mia:"] in ("GMT", "BST"), done.stdout
     assert done.stdout.rstrip().endswith("seen by those two alone.")
