@@ -89,7 +89,7 @@ class Life:
         self.redeems(first, first)
         for person in others:
             self.redeems(person, first)
-            self.books(person)
+            self.books(person, pays=True)
         self.redeems(first, others[0])
         self.stripe_and_we_agree()
         self.goes_on(3)
