@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.support.stack import ROOT, free_port, wait_until
+from tests.support.stack import ROOT, TLS, free_port, wait_until
 
 MACHINE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 AWS_DIRECTORY = ROOT / ".aws-sam"
@@ -85,7 +85,7 @@ class Environment:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self._http = httpx.Client(timeout=60)
+        self._http = httpx.Client(timeout=60, verify=TLS)
         wait_until(self._listens, what=f"the emulator (see {log})")
 
     def __enter__(self) -> Self:

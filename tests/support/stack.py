@@ -19,6 +19,7 @@ from psycopg.rows import DictRow, dict_row
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60
+TLS = httpx.create_ssl_context()  # to make one takes longer than a request, and each client would make its own
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float = 10, what: str = "the condition") -> Any:
@@ -74,7 +75,7 @@ class Stack:
         self.base_url = base_url
         self.process = process
         self.directory = directory
-        self.http = httpx.Client(base_url=base_url, timeout=30)
+        self.http = httpx.Client(base_url=base_url, timeout=30, verify=TLS)
         self._info: dict[str, Any] = {}
 
     @property
@@ -100,7 +101,7 @@ class Stack:
 
     def client(self, token: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=self.base_url, headers=headers, timeout=30)
+        return httpx.Client(base_url=self.base_url, headers=headers, timeout=30, verify=TLS)
 
     def drain(self) -> dict[str, int]:
         """As long as the stack itself gives a drain (DRAIN_SECONDS), and a little more to hear that it has given up."""
