@@ -71,12 +71,14 @@ def settle(database: Database, now: datetime, *, batch: int = 100) -> dict[str, 
     """What time and refusals have left open.
 
     Reversals and transfers that Stripe refused, payments that nobody let go of, disputes whose deadline is near.
+    `failed`: coaches whom the platform's balance has not paid for a day.
     """
     reversals = database.write("retry_reversals", batch=batch)["retried"]
     deadlines = database.write("notice_dispute_deadlines", now_at=now.isoformat())["given"]
-    top_ups = database.write("retry_top_ups", batch=batch)["retried"]
+    top_ups = database.write("retry_top_ups", batch=batch)
     let_go = database.write("let_go_of_payments", batch=batch)["let_go"]
-    return {"reversals": reversals, "top_ups": top_ups, "let_go": let_go, "deadlines": deadlines}
+    counts = {"reversals": reversals, "top_ups": top_ups["retried"], "let_go": let_go, "deadlines": deadlines}
+    return {**counts, "failed": top_ups["overdue"]}
 
 
 def _walk(database: Database, kind: str, batch: int) -> tuple[int, int]:

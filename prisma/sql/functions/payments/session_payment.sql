@@ -193,7 +193,7 @@ language sql stable security definer set search_path = '' as $$
   select exists (select 1 from private.payment p where p.session_id = is_paid.session_id and p.paid_at is not null and not p.surplus);
 $$;
 
--- Each hour: coaches who could not be paid then.
+-- Each hour: coaches who could not be paid then. `overdue`: who could receive it and has waited for a day, so that the platform's balance is short.
 create or replace function public.retry_top_ups(batch integer) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -210,7 +210,10 @@ begin
     perform private.start_top_up(p);
     retried := retried + 1;
   end loop;
-  return private.answer(200, jsonb_build_object('retried', retried));
+  return private.answer(200, jsonb_build_object('retried', retried, 'overdue', (
+    select count(*) from private.payment f join private.coach_account a on a.coach_id = f.coach_id and a.transfers_active
+    where f.top_up_amount > 0 and f.stripe_top_up_id is null and f.stripe_account_id is not null and not f.surplus and f.status <> 'REFUNDED'
+      and f.paid_at < private.now() - interval '1 day')));
 end $$;
 
 -- ---- Paid again, or for the first time
