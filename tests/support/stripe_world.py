@@ -101,9 +101,11 @@ class World:
                     self.receive(event)
                 self._told.add(event["id"])
 
-    def run_waiting(self) -> None:
-        """What the consumer of StripeCommandWaiting does with all that nobody waits for."""
-        for row in self.rows("select id::text from private.stripe_command where state = 'SENT' and user_id is null"):
+    def run_waiting(self, subject: str | None = None) -> None:
+        """What the consumer of StripeCommandWaiting does with all that nobody waits for, or with what is about one."""
+        waiting = """select id::text from private.stripe_command
+                     where state = 'SENT' and user_id is null and (%s::text is null or subject_id::text = %s)"""
+        for row in self.rows(waiting, subject, subject):
             commands.run_waiting(self.database, row["id"])
 
     def reconcile(self) -> dict[str, int]:
