@@ -116,7 +116,7 @@ def _new_key(name: str) -> str:
 
 def _new_private_key() -> str:
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - only a first start pays for it
-    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - likewise
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - only a first start pays for it
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(

@@ -35,8 +35,10 @@ def _tag(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
         value = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
     else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]  # the third kind of node
+        raise TypeError(f"!{suffix} is neither a text, a list nor a mapping: {node}")
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 

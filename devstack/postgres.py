@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import pwd
-import random
 import secrets
 import shutil
 import signal
@@ -42,7 +41,7 @@ SETTINGS = {
 def free_port() -> int:
     """A free loopback port below the range that outgoing connections take theirs from."""
     while True:
-        port = random.randint(20_000, 32_000)  # noqa: S311 - no secret
+        port = secrets.choice(range(20_000, 32_000))
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

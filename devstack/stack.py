@@ -29,8 +29,8 @@ from devstack.processes import Processes
 from devstack.rest import Rest
 from devstack.simulators.calendly import Calendly
 from devstack.simulators.clerk import Clerk
-from devstack.simulators.stripe import STRIPE_SECRET, Stripe
-from devstack.simulators.zoom import SECRET_NAME, Zoom
+from devstack.simulators.stripe import STRIPE_SECRETS_ID, Stripe
+from devstack.simulators.zoom import ZOOM_SECRETS_ID, Zoom
 from devstack.template import Template, load
 from devstack.triggers import Triggers
 from devstack.workers import Workers
@@ -38,7 +38,7 @@ from devstack.workers import Workers
 HOST = "127.0.0.1"
 logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # requests that are no HTTP: answered, not worth a trace
 PREWARMED = ("clerk", "clerk_events", "outbox_relay")  # what a new user waits for
-SERVICE_SECRET = "coachline/local/service"  # noqa: S105 - its name
+SERVICE_SECRETS_ID = "coachline/local/service"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -206,7 +206,7 @@ class Stack:
             **clerk,
             "CLERK_AUTHORIZED_PARTIES": ",".join(self.origins),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
-            "SECRETS_ID": SERVICE_SECRET,
+            "SECRETS_ID": SERVICE_SECRETS_ID,
             **MAIL_VARIABLES
             | self.calendly.variables(self.url)
             | self.zoom.variables(self._inside)
@@ -217,8 +217,8 @@ class Stack:
         async with _step("queues, bus, secrets"):
             self._closers.append(self.aws.close)
             await self.aws.start()
-            kept = {SERVICE_SECRET: self.keys.service_secret, SECRET_NAME: self.zoom.credentials}
-            kept[STRIPE_SECRET] = self.stripe.credentials
+            kept = {SERVICE_SECRETS_ID: self.keys.service_secret, ZOOM_SECRETS_ID: self.zoom.credentials}
+            kept[STRIPE_SECRETS_ID] = self.stripe.credentials
             await self.aws.create(self.template, {name: json.dumps(value) for name, value in kept.items()})
 
     async def _restart_aws(self) -> None:

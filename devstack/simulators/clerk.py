@@ -154,7 +154,8 @@ class Clerk(Simulator):
         self._keys: dict[str, rsa.RSAPrivateKey] = {}
         for row in sorted(self.store.all("key"), key=lambda row: int(row["at"])):
             key = serialization.load_pem_private_key(row["pem"].encode(), None)
-            assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 - no other kind is ever stored
+            if not isinstance(key, rsa.RSAPrivateKey):
+                raise TypeError(f"{row['id']} is no RSA key")
             self._keys[row["id"]] = key
 
     def _add_key(self, pem: str) -> None:

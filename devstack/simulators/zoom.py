@@ -24,9 +24,9 @@ from devstack.clock import Clock
 from devstack.config import Keys
 from devstack.simulators.base import Row, Simulator, Webhooks
 from devstack.simulators.zoom_limits import PER_SECOND, Limits, ZoomError
-from devstack.simulators.zoom_meetings import ACCOUNT_ID, Invalid, Meetings, report_row
+from devstack.simulators.zoom_meetings import ACCOUNT_ID, InvalidFieldsError, Meetings, report_row
 
-SECRET_NAME = "coachline/local/zoom"  # noqa: S105 - its name
+ZOOM_SECRETS_ID = "coachline/local/zoom"
 CLIENT_ID = "zoomLocalStack"
 DEFAULT_HOST = "studio@coachline.example"
 RETRY_SECONDS = (0, 300, 1200, 3600)
@@ -80,7 +80,7 @@ class Zoom(Simulator):
     def variables(self, url: str) -> dict[str, str]:
         """What functions that talk to Zoom read from their environment, when this is served at `url`."""
         base = f"{url}/_sim/zoom"
-        return {"ZOOM_SECRETS_ID": SECRET_NAME, "ZOOM_API_URL": f"{base}/v2", "ZOOM_AUTH_URL": base}
+        return {"ZOOM_SECRETS_ID": ZOOM_SECRETS_ID, "ZOOM_API_URL": f"{base}/v2", "ZOOM_AUTH_URL": base}
 
     def error(self, status: int) -> web.Response:
         if status == 429:
@@ -156,7 +156,7 @@ class Zoom(Simulator):
                 result = await handler(_Call(dict(request.match_info), request.query, body))
             except ZoomError as error:
                 return error.response
-            except Invalid as invalid:
+            except InvalidFieldsError as invalid:
                 errors = [{"field": field, "message": message} for field, message in invalid.faults]
                 return ZoomError(400, 300, str(invalid), errors=errors).response
             limits = {"X-RateLimit-Category": category, "X-RateLimit-Type": "QPS"}
@@ -208,7 +208,7 @@ class Zoom(Simulator):
     async def _status(self, call: "_Call") -> None:
         meeting = self._meeting(call)
         if call.body.get("action") != "end":
-            raise Invalid(("action", "action must be end."))
+            raise InvalidFieldsError(("action", "action must be end."))
         if meeting["status"] == "started":
             self.meetings.act({"meeting": meeting["id"], "do": "end"})
 
@@ -251,7 +251,7 @@ class Zoom(Simulator):
     def _page(self, call: "_Call", field: str, rows: list[Row]) -> Row:
         size, token = call.query.get("page_size", "30"), call.query.get("next_page_token", "")
         if not size.isdecimal() or not 1 <= int(size) <= 300:
-            raise Invalid(("page_size", "page_size must be 1 to 300."))
+            raise InvalidFieldsError(("page_size", "page_size must be 1 to 300."))
         offset, until = self._pages.get(token, (0, 0.0)) if token else (0, time.monotonic() + 1)
         if until < time.monotonic():
             raise ZoomError(400, 300, "The next page token is invalid or expired.")

@@ -33,7 +33,7 @@ PERSON_FIELDS = ("registrant_id", "customer_key", "phone_number")
 Notify = Callable[[str, Row], None]
 
 
-class Invalid(Exception):  # noqa: N818 - says what the fields are
+class InvalidFieldsError(Exception):
     """Fields that Zoom does not accept: (field, message)."""
 
     def __init__(self, *faults: tuple[str, str]) -> None:
@@ -233,12 +233,12 @@ def _check(body: Row) -> None:
     if not isinstance(body.get("settings") or {}, dict):
         faults.append(("settings", "settings must be an object."))
     if faults:
-        raise Invalid(*faults)
+        raise InvalidFieldsError(*faults)
 
 
 def _is_instant(value: Any) -> bool:
     try:
-        return bool(datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%SZ"))  # noqa: DTZ007 - its Z is the zone
+        return str(value).endswith("Z") and bool(datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%S%z"))
     except ValueError:
         return False
 

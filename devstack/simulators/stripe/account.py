@@ -53,9 +53,9 @@ class Account:
         self.request: Row = {"id": None, "idempotency_key": None}
         self._publish = publish
 
-    def new(self, declared: type, kind: str, *, id: str | None = None, **values: Any) -> Row:  # noqa: A002 - Stripe's
-        """A new object of the SDK's class; it is not kept until `put`."""
-        row = blank(declared, object=kind, id=id or self.make_id(kind), **values)
+    def new(self, declared: type, kind: str, **values: Any) -> Row:
+        """A new object of the SDK's class, with an id if `values` has none; it is not kept until `put`."""
+        row = blank(declared, object=kind, **values | {"id": values.get("id") or self.make_id(kind)})
         return row | {"created": self.now} if "created" in row else row
 
     def make_id(self, kind: str) -> str:

@@ -22,7 +22,7 @@ from devstack.simulators.stripe.routes import Call, Handler, Routes
 from devstack.simulators.stripe.shapes import StripeError, decode_form, parameters
 
 RETRY_SECONDS = (0, 60, 600, 3600, 7200, 18_000, 36_000, 72_000, 72_000)  # three days, as Stripe's live mode
-STRIPE_SECRET = "coachline/local/stripe"  # noqa: S105 - its name
+STRIPE_SECRETS_ID = "coachline/local/stripe"
 KEPT_SECONDS = 24 * 3600  # an idempotency key
 REFERENCES = {  # members that name another object, which `expand` puts in their place
     "application_fee": "application_fee",
@@ -88,7 +88,7 @@ class Stripe(Simulator):
 
     def variables(self, url: str) -> dict[str, str]:
         """What functions that ask Stripe read from their environment, when this is served at `url`."""
-        return {"STRIPE_SECRETS_ID": STRIPE_SECRET, "STRIPE_API_URL": f"{url}/_sim/stripe"}
+        return {"STRIPE_SECRETS_ID": STRIPE_SECRETS_ID, "STRIPE_API_URL": f"{url}/_sim/stripe"}
 
     # ---- Transport
 
