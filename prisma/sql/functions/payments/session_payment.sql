@@ -176,11 +176,18 @@ language sql volatile security definer set search_path = '' as $$
     'session_id', p.session_id, 'payment_method', p.stripe_payment_method_id, 'fast', starts_at < private.now() + interval '7 days'));
 $$;
 
--- The platform pays the coach what credit or a plan has covered beyond its own fee; nobody waits for it.
+-- Whether the platform still has to pay the coach what credit or a plan has covered beyond its own fee.
+create or replace function private.owes_top_up(p private.payment) returns boolean
+language sql immutable set search_path = '' as $$
+  select p.top_up_amount > 0 and p.stripe_top_up_id is null and p.stripe_account_id is not null and p.paid_at is not null and not p.surplus
+    and p.status <> 'REFUNDED';
+$$;
+
+-- It pays him; nobody waits for it.
 create or replace function private.start_top_up(p private.payment) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 begin
-  if p.top_up_amount > 0 and p.stripe_top_up_id is null and p.stripe_account_id is not null then
+  if private.owes_top_up(p) then
     -- Of the session, of which there is one such transfer: about the payment something else may be asked at this moment.
     perform private.run_soon(private.start_command('transfer.create', null, p.session_id, jsonb_build_object(
       'amount', p.top_up_amount, 'currency', p.currency, 'destination', p.stripe_account_id, 'payment_id', p.id)));
@@ -203,7 +210,7 @@ begin
   perform private.require_service();
   for p in
     select * from private.payment f
-    where f.top_up_amount > 0 and f.stripe_top_up_id is null and f.stripe_account_id is not null and f.paid_at is not null and not f.surplus and f.status <> 'REFUNDED'
+    where private.owes_top_up(f)
       and not exists (select 1 from private.stripe_command c where c.subject_id = f.session_id and c.state = 'SENT')
     order by f.paid_at limit batch for update skip locked
   loop
@@ -212,8 +219,7 @@ begin
   end loop;
   return private.answer(200, jsonb_build_object('retried', retried, 'overdue', (
     select count(*) from private.payment f join private.coach_account a on a.coach_id = f.coach_id and a.transfers_active
-    where f.top_up_amount > 0 and f.stripe_top_up_id is null and f.stripe_account_id is not null and not f.surplus and f.status <> 'REFUNDED'
-      and f.paid_at < private.now() - interval '1 day')));
+    where private.owes_top_up(f) and f.paid_at < private.now() - interval '1 day')));
 end $$;
 
 -- ---- Paid again, or for the first time
